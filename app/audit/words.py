@@ -1,0 +1,36 @@
+"""Chinese words of actions and objects on the audit pages; an unknown code is shown as it is."""
+
+from __future__ import annotations
+
+THINGS = {
+    "account": "账号", "address": "收货地址", "agreement": "协议", "audit": "审计日志", "category": "类目", "content": "内容",
+    "home_block": "首页板块", "import": "批量导入", "job": "后台任务", "merchant": "商家", "notice": "公告", "order": "订单",
+    "parcel": "包裹", "password": "口令", "payment": "支付", "product": "商品", "refund": "退款", "review": "评价",
+    "session": "登录会话", "stock": "库存", "trade": "交易", "message": "短信",
+}  # fmt: skip
+VERBS = {
+    "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",
+    "disabled": "停用", "opened": "登录", "closed": "退出", "refused": "登录失败", "revoked": "强制下线", "changed": "变更",
+    "reset": "重置", "searched": "查询", "read": "查看", "verified": "校验", "placed": "下单", "cancelled": "取消",
+    "expired": "超时关闭", "completed": "完成", "noted": "备注", "shipped": "发货", "delivered": "签收", "started": "发起",
+    "notice_applied": "到账通知入账", "refunded": "退款", "submitted": "提交审核", "approved": "审核通过", "rejected": "驳回",
+    "withdrawn": "撤回", "shelf_on": "上架", "shelf_off": "下架", "banned": "禁售", "ban_lifted": "解除禁售", "tagged": "加标签",
+    "untagged": "去标签", "document_added": "新增证照", "document_removed": "删除证照", "attribute_created": "新增属性",
+    "attribute_removed": "删除属性", "applied": "申请入驻", "reapplied": "重新申请", "licence_added": "新增资质",
+    "shop_edited": "修改店铺", "suspended": "停业", "retried": "重新排队", "hide": "隐藏", "show": "恢复显示", "write": "发表",
+    "reply": "回复", "agreement_publish": "发布协议", "block_add": "新增板块", "block_edit": "修改板块", "notice_draft": "起草公告",
+    "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
+}  # fmt: skip
+
+
+def action_words(action: str) -> str:
+    """Return the Chinese words of an action code such as `order.noted`."""
+    thing, _, verb = action.partition(".")
+    if verb not in VERBS:
+        return action
+    return VERBS[verb] if thing in {"session", "content"} else VERBS[verb] + THINGS.get(thing, thing)
+
+
+def object_words(object_type: str) -> str:
+    """Return the Chinese word of an object type."""
+    return THINGS.get(object_type, object_type)

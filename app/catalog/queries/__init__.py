@@ -1,0 +1,51 @@
+"""Reading the catalogue: what buyers see (`public`), what merchants and operators work on (`desk`), categories."""
+
+from __future__ import annotations
+
+from app.catalog.queries.categories import (
+    Attribute,
+    CategoryView,
+    attributes_of,
+    category_ids_below,
+    find_category,
+    get_category,
+    list_categories,
+)
+from app.catalog.queries.desk import (
+    ProductRow,
+    counts_for,
+    documents_of,
+    expiring_documents,
+    get_for,
+    get_import,
+    list_for,
+    list_imports,
+    previous_version,
+    price_history,
+    product_prices,
+    sku_owner,
+    skus_of,
+    tags_of,
+    today,
+    versions_of,
+)
+from app.catalog.queries.public import (
+    ListedProduct,
+    Offer,
+    ProductCard,
+    ProductDetail,
+    cards,
+    get_detail,
+    list_listed,
+    listed,
+    listed_after,
+    offers,
+)
+
+__all__ = [
+    "Attribute", "CategoryView", "ListedProduct", "Offer", "ProductCard", "ProductDetail", "ProductRow",
+    "attributes_of", "cards", "category_ids_below", "counts_for", "documents_of", "expiring_documents",
+    "find_category", "get_category", "get_detail", "get_for", "get_import", "list_categories", "list_for",
+    "list_imports", "list_listed", "listed", "listed_after", "offers", "previous_version", "price_history",
+    "product_prices", "sku_owner", "skus_of", "tags_of", "today", "versions_of",
+]  # fmt: skip

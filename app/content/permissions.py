@@ -1,0 +1,3 @@
+"""Permissions of content."""
+
+PERMISSIONS = {"content.edit": "维护首页与公告"}

@@ -1,0 +1,25 @@
+"""What a domain hands to the registry: a plain value, so that reading `registry.py` is reading the system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.core.events import Handler
+from app.core.periodic import Periodic
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Routes (blueprints), event handlers, periodic jobs, permissions, menu entries and console commands."""
+
+    name: str
+    routes: tuple[Any, ...] = ()
+    handlers: tuple[tuple[type[Any], Handler], ...] = ()
+    jobs: tuple[tuple[str, Any], ...] = ()
+    periodics: tuple[Periodic, ...] = ()
+    permissions: Mapping[str, str] = field(default_factory=dict)
+    menu: tuple[Any, ...] = ()
+    commands: tuple[Any, ...] = ()
+    start: Any = None

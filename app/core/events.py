@@ -1,0 +1,43 @@
+"""Domain events: frozen dataclasses in the past tense, delivered through the job table.
+
+`publish` writes one job per subscribed handler in the caller's transaction, so an event exists exactly when
+its business fact does (decision 4). Handlers are idempotent: delivery is at least once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from app.core import jobs
+from app.core.ids import new_id
+
+Handler = Callable[[Any], None]
+_handlers: dict[type[Any], list[str]] = {}
+
+
+def subscribe(event_type: type[Any], handler: Handler) -> None:
+    """Register a handler `module.on_thing_happened` for an event type; the registry calls it once."""
+    module = handler.__module__.removeprefix("app.").removesuffix(".handlers")
+    name = f"{module}.{handler.__name__}"
+    names = _handlers.setdefault(event_type, [])
+    if name not in names:
+        names.append(name)
+        jobs.register(name, lambda payload: handler(event_type(**payload)))
+
+
+def publish(event: Any) -> None:
+    """Write the jobs that deliver an event; call inside a transaction."""
+    names = _handlers.get(type(event), [])
+    if not names:
+        return
+    event_id = new_id()
+    payload = asdict(event)
+    for name in names:
+        jobs.enqueue(name, payload, key=f"e{event_id}")
+
+
+def handlers_of(event_type: type[Any]) -> tuple[str, ...]:
+    """Return the names of the handlers subscribed to an event type."""
+    return tuple(_handlers.get(event_type, ()))

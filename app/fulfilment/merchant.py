@@ -1,0 +1,48 @@
+"""Merchant's pages of fulfilment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import redirect, render_template
+
+from app.core.errors import Conflict, Invalid
+from app.core.tx import transaction
+from app.fulfilment import service
+from app.fulfilment.forms import ShipForm
+from app.orders import queries as orders
+from app.web import access
+from app.web.flash import flash
+from app.web.surfaces import needs, surface_blueprint
+
+bp = surface_blueprint("merchant", "fulfilment")
+
+
+@bp.get("/orders/<int:order_id>/ship")
+@needs("merchant_order.ship")
+def ship_form(order_id: int) -> str:
+    """Show the shipping form of one order."""
+    order = orders.get_for(access.actor(), order_id)
+    lines = orders.lines_of([order_id])
+    return render_template("fulfilment/merchant/ship.html", order=order, lines=lines, form=ShipForm())
+
+
+@bp.post("/orders/<int:order_id>/ship")
+@needs("merchant_order.ship")
+def ship(order_id: int) -> Any:
+    """Ship one order; problems come back beside their field."""
+    form = ShipForm.from_request()
+    order = orders.get_for(access.actor(), order_id)
+    if form.validate():
+        try:
+            with transaction():
+                service.ship(access.actor(), order_id, form.carrier.data, form.tracking_no.data)
+        except (Invalid, Conflict) as error:
+            if error.field is None:
+                raise
+            form.add_error(error)
+        else:
+            flash(f"订单 {order.order_no} 已发货")
+            return redirect(f"/merchant/orders/{order_id}", 303)
+    lines = orders.lines_of([order_id])
+    return render_template("fulfilment/merchant/ship.html", order=order, lines=lines, form=form), 422

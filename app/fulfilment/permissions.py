@@ -1,0 +1,3 @@
+"""Permissions of fulfilment."""
+
+PERMISSIONS = {"merchant_order.ship": "发货"}

@@ -1,0 +1,218 @@
+"""Reads of identity: sessions, areas, addresses, account lists."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from app.core import clock, runtime
+from app.core.actor import Actor
+from app.core.cache_reset import on_reset
+from app.core.db import session
+from app.core.errors import NotFound
+from app.core.paging import Page, paginate
+from app.core.tx import in_transaction, transaction
+from app.identity.models import Account, AccountRole, Address, Area, Role, RolePermission, Session
+from security.masking import mask_phone
+from security.tokens import digest
+
+SEEN_EVERY_S = 60
+CACHE_S = 30.0
+_roles: dict[int, tuple[float, frozenset[str], tuple[str, ...]]] = {}
+_areas: list[tuple[float, list[Area]]] = []
+
+
+@on_reset
+def forget() -> None:
+    """Empty the in-process caches of roles and areas."""
+    _roles.clear()
+    _areas.clear()
+
+
+def idle_and_absolute(surface: str) -> tuple[int, int]:
+    """Return (idle, absolute) lifetime in seconds of a surface's sessions."""
+    security = runtime.current().settings.security
+    if surface == "storefront":
+        return security.consumer_idle_s, security.consumer_absolute_s
+    return security.session_idle_s, security.session_absolute_s
+
+
+def load_session(surface: str, token: str, address: str) -> Actor | None:
+    """Return the actor of a live session, None for an unknown, expired or revoked one; one query.
+
+    Moves the idle limit at most once a minute, in its own transaction.
+    """
+    at = clock.now()
+    row = session.execute(
+        select(Session, Account)
+        .join(Account, Account.id == Session.account_id)
+        .where(Session.token_digest == digest(token), Session.surface == surface)
+    ).one_or_none()
+    if row is None:
+        return None
+    current, account = row
+    if current.revoked_us or at >= current.idle_until or at >= current.expires_at or account.status != "active":
+        return None
+    permissions, names = permissions_of(account.id)
+    if account.must_change:
+        permissions = frozenset()  # a temporary password opens nothing but the page that changes it
+    actor = Actor(
+        realm=account.realm, account_id=account.id, name=account.display_name, permissions=permissions,
+        merchant_id=account.merchant_id, area_code=account.area_code, session_id=current.id, address=address, roles=names,
+    )  # fmt: skip
+    if at - current.seen_at >= timedelta(seconds=SEEN_EVERY_S):
+        _touch(current.id, surface)
+    return actor
+
+
+def _touch(session_id: int, surface: str) -> None:
+    at = clock.now()
+    idle_until = at + timedelta(seconds=idle_and_absolute(surface)[0])
+    statement = update(Session).where(Session.id == session_id).values(seen_at=at, idle_until=idle_until)
+    if in_transaction():  # a public view may ask for its actor inside its own transaction
+        session.execute(statement)
+        return
+    with transaction():
+        session.execute(statement)
+
+
+def permissions_of(account_id: int) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return an account's permissions and role names, cached for 30 seconds per process."""
+    cached = _roles.get(account_id)
+    if cached is not None and cached[0] > time.monotonic():
+        return cached[1], cached[2]
+    rows = session.execute(
+        select(Role.name, RolePermission.permission)
+        .select_from(AccountRole)
+        .join(Role, Role.id == AccountRole.role_id)
+        .join(RolePermission, RolePermission.role_id == Role.id)
+        .where(AccountRole.account_id == account_id)
+    ).all()
+    if len(_roles) > 20_000:
+        _roles.clear()
+    names = tuple(dict.fromkeys(r.name for r in rows))
+    _roles[account_id] = (time.monotonic() + CACHE_S, frozenset(r.permission for r in rows), names)
+    return _roles[account_id][1], names
+
+
+def list_areas() -> list[Area]:
+    """Return the region's districts and counties in order; cached for a minute per process."""
+    if _areas and _areas[0][0] > time.monotonic():
+        return _areas[0][1]
+    rows = list(session.scalars(select(Area).order_by(Area.sort, Area.code)))
+    for row in rows:
+        session.expunge(row)
+    _areas[:] = [(time.monotonic() + 60, rows)]
+    return rows
+
+
+def area_name(code: str) -> str:
+    """Return a district's name, the code itself when unknown."""
+    return next((a.name for a in list_areas() if a.code == code), code)
+
+
+@dataclass(frozen=True)
+class AddressView:
+    """A delivery address in clear; shown to its owner only."""
+
+    id: int
+    receiver: str
+    phone: str
+    street: str
+    area_code: str
+    area_name: str
+    is_default: bool
+
+
+def _view(row: Address) -> AddressView:
+    cipher = runtime.current().cipher
+
+    def clear(column: str) -> str:
+        return cipher.decrypt(getattr(row, column), table="identity_address", column=column, row_id=row.id)
+
+    return AddressView(
+        row.id, clear("receiver_enc"), clear("phone_enc"), clear("street_enc"), row.area_code, area_name(row.area_code),
+        bool(row.is_default),
+    )  # fmt: skip
+
+
+def list_addresses(account_id: int) -> list[AddressView]:
+    """Return an account's addresses, the default first."""
+    rows = session.scalars(
+        select(Address)
+        .where(Address.account_id == account_id, Address.deleted_us == 0)
+        .order_by(Address.is_default.desc(), Address.id.desc())
+        .limit(50)
+    )
+    return [_view(row) for row in rows]
+
+
+def get_address(account_id: int, address_id: int) -> AddressView:
+    """Return one of an account's addresses. Raises NotFound."""
+    row = session.get(Address, address_id)
+    if row is None or row.account_id != account_id or row.deleted_us:
+        raise NotFound("address.missing", "收货地址不存在")
+    return _view(row)
+
+
+def list_accounts(realm: str = "", cursor: str = "", size: int = 20) -> Page[Account]:
+    """Return accounts newest first."""
+    statement = select(Account)
+    if realm:
+        statement = statement.where(Account.realm == realm)
+    return paginate(statement, [Account.id], lambda a: [a.id], cursor=cursor, size=size)
+
+
+def get_account(account_id: int) -> Account:
+    """Return an account. Raises NotFound."""
+    account = session.get(Account, account_id)
+    if account is None:
+        raise NotFound("account.missing", "账号不存在")
+    return account
+
+
+def is_locked(account: Account) -> bool:
+    """Tell whether failed sign-ins lock the account at this moment."""
+    return account.locked_until is not None and account.locked_until > clock.now()
+
+
+def phone_of(account: Account) -> str:
+    """Return an account's masked phone, '-' when it has none."""
+    if account.phone_enc == "-":
+        return "-"
+    clear = runtime.current().cipher.decrypt(
+        account.phone_enc, table="identity_account", column="phone_enc", row_id=account.id
+    )
+    return mask_phone(clear)
+
+
+def list_sessions(cursor: str = "", size: int = 30) -> Page[Any]:
+    """Return live sessions with their account, newest first."""
+    statement = (
+        select(Session, Account)
+        .join(Account, Account.id == Session.account_id)
+        .where(Session.revoked_us == 0, Session.expires_at > clock.now(), Session.idle_until > clock.now())
+    )
+    return paginate(statement, [Session.id], lambda r: [r[0].id], cursor=cursor, size=size, scalars=False)
+
+
+def list_roles() -> list[tuple[Role, list[str]]]:
+    """Return all roles with their permissions."""
+    rows = session.execute(
+        select(Role, RolePermission.permission)
+        .join(RolePermission, RolePermission.role_id == Role.id)
+        .order_by(Role.realm, Role.code, RolePermission.permission)
+    ).all()
+    grouped: dict[int, tuple[Role, list[str]]] = {}
+    for role, permission in rows:
+        grouped.setdefault(role.id, (role, []))[1].append(permission)
+    return list(grouped.values())
+
+
+def find_by_login(realm: str, login_name: str) -> Account | None:
+    """Return an account by its login name, or None."""
+    return session.scalar(select(Account).where(Account.realm == realm, Account.login_name == login_name))

@@ -1,0 +1,44 @@
+"""Built-in roles: realm and role -> name, permissions, exclusive group (P01; three administrators, GB/T 22239)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RoleSpec:
+    """A built-in role. Roles of one exclusive group cannot be held together."""
+
+    realm: str
+    code: str
+    name: str
+    permissions: tuple[str, ...]
+    exclusive_group: str = "-"
+
+
+BUILT_IN_ROLES = (
+    RoleSpec("consumer", "consumer", "消费者", ("cart.checkout", "order.own", "review.write", "account.own")),
+    RoleSpec(
+        "merchant", "owner", "店主",
+        ("dashboard.merchant", "shop.edit", "product.view", "product.edit", "product.import", "stock.view", "stock.adjust",
+         "merchant_order.view", "merchant_order.ship", "review.reply"),
+    ),
+    RoleSpec(
+        "merchant", "clerk", "店员",
+        ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.ship"),
+    ),
+    RoleSpec(
+        "operator", "operations", "运营岗",
+        ("dashboard.operator", "merchant.view", "order.view", "stock.monitor", "content.edit", "payment.view", "review.moderate",
+         "job.view", "category.edit"),
+    ),
+    RoleSpec(
+        "operator", "reviewer", "审核岗",
+        ("dashboard.operator", "merchant.view", "merchant.review", "product.audit", "review.moderate"),
+    ),
+    RoleSpec("operator", "system", "系统运维岗", ("dashboard.operator", "job.view", "job.retry", "payment.view")),
+    RoleSpec("government", "supervisor", "监管人员", ("board.view",)),
+    RoleSpec("security", "system_admin", "系统管理员", ("account.view", "account.manage"), "three_administrators"),
+    RoleSpec("security", "security_admin", "安全管理员", ("role.view", "session.view", "account.view"), "three_administrators"),
+    RoleSpec("security", "audit_admin", "审计管理员", ("audit.view", "audit.verify"), "three_administrators"),
+)  # fmt: skip

@@ -1,0 +1,20 @@
+"""What messaging hands to the registry."""
+
+from __future__ import annotations
+
+from app.core.domain import Domain
+from app.core.periodic import Periodic
+from app.identity.events import SignInCodeIssued
+from app.messaging import handlers, operator, service
+from app.web.menus import MenuEntry
+
+
+def domain() -> Domain:
+    """Return the domain."""
+    return Domain(
+        name="messaging",
+        routes=(operator.bp,),
+        handlers=((SignInCodeIssued, handlers.on_sign_in_code_issued),),
+        periodics=(Periodic("messaging.tidy", 86_400, service.tidy, "清除一周前的短信"),),
+        menu=(MenuEntry("operator", "数据与系统", "短信", "/operator/messages", "message-square", "job.view", 60),),
+    )

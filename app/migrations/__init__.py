@@ -1,0 +1,1 @@
+"""Forward-only, guarded schema migrations (Alembic); `run.upgrade` is the only entry."""

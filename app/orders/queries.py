@@ -1,0 +1,137 @@
+"""Reads of orders; every row comes through `get_for`, scoped by who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, func, literal_column, select, union_all
+
+from app.core import runtime
+from app.core.actor import Actor
+from app.core.db import session
+from app.core.errors import NotFound
+from app.core.paging import Page, paginate
+from app.merchants.models import Merchant
+from app.orders.models import Order, OrderEvent, OrderLine, Trade
+
+COUNT_CAP = 1_000
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """The receiver in clear, for the buyer and the shipping merchant."""
+
+    name: str
+    phone: str
+    street: str
+
+
+def get_for(actor: Actor, order_id: int) -> Order:
+    """Return an order the actor may see: the buyer's own, the merchant's own, any for operators. Raises NotFound."""
+    order = session.get(Order, order_id)
+    allowed = order is not None and (
+        actor.realm == "system"
+        or (actor.realm == "consumer" and order.account_id == actor.account_id)
+        or (actor.realm == "merchant" and order.merchant_id == actor.merchant_id)
+        or (actor.realm == "operator" and actor.can("order.view"))
+    )
+    if order is None or not allowed:
+        raise NotFound("order.missing", "订单不存在")
+    return order
+
+
+def get_trade(actor: Actor, trade_no: str) -> Trade:
+    """Return the actor's own trade. Raises NotFound."""
+    trade = session.scalar(select(Trade).where(Trade.trade_no == trade_no))
+    if trade is None or (actor.realm != "system" and trade.account_id != actor.account_id):
+        raise NotFound("trade.missing", "订单不存在")
+    return trade
+
+
+def trade_of(order: Order) -> Trade:
+    """Return the trade of an order the caller may see."""
+    return session.get_one(Trade, order.trade_id)
+
+
+def orders_of_trade(trade_id: int) -> list[Order]:
+    """Return the orders of a trade the caller may see."""
+    return list(session.scalars(select(Order).where(Order.trade_id == trade_id).order_by(Order.id)))
+
+
+def lines_of(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
+    """Return lines by order id; one query."""
+    grouped: dict[int, list[OrderLine]] = {order_id: [] for order_id in order_ids}
+    if order_ids:
+        for line in session.scalars(
+            select(OrderLine).where(OrderLine.order_id.in_(list(order_ids))).order_by(OrderLine.id)
+        ):
+            grouped[line.order_id].append(line)
+    return grouped
+
+
+def timeline(order_id: int) -> list[OrderEvent]:
+    """Return an order's events, newest first."""
+    newest = (OrderEvent.at.desc(), OrderEvent.id.desc())
+    return list(session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(*newest)))
+
+
+def receiver_of(order: Order) -> Receiver:
+    """Decrypt the receiver of an order the caller may see in clear."""
+    cipher = runtime.current().cipher
+
+    def clear(column: str) -> str:
+        return cipher.decrypt(getattr(order, column), table="orders", column=column, row_id=order.id)
+
+    return Receiver(clear("receiver_enc"), clear("phone_enc"), clear("street_enc"))
+
+
+def _with_shop() -> Select[Any]:
+    return select(Order, Merchant.shop_name).join(Merchant, Merchant.id == Order.merchant_id)
+
+
+def _listed(statement: Select[Any], status: str, cursor: str, size: int) -> Page[Any]:
+    if status:
+        statement = statement.where(Order.status == status)
+    return paginate(statement, [Order.id], lambda r: [r[0].id], cursor=cursor, size=size, scalars=False)
+
+
+def list_for_account(account_id: int, status: str = "", cursor: str = "", size: int = 10) -> Page[Any]:
+    """Return (order, shop name) of a buyer, newest first."""
+    return _listed(_with_shop().where(Order.account_id == account_id), status, cursor, size)
+
+
+def list_for_merchant(merchant_id: int, status: str = "", cursor: str = "", size: int = 20) -> Page[Any]:
+    """Return (order, shop name) of a merchant, newest first."""
+    return _listed(_with_shop().where(Order.merchant_id == merchant_id), status, cursor, size)
+
+
+def list_all(status: str = "", order_no: str = "", cursor: str = "", size: int = 20) -> Page[Any]:
+    """Return (order, shop name) for operators, newest first; order_no is an exact match."""
+    statement = _with_shop()
+    if order_no:
+        statement = statement.where(Order.order_no == order_no)
+    return _listed(statement, status, cursor, size)
+
+
+def count_by_status(merchant_id: int = 0) -> dict[str, int]:
+    """Return how many orders are in the open states, counted up to 1,000 each (a capped count stays cheap)."""
+    counts = {"unpaid": 0, "paid": 0, "shipped": 0}
+    parts: list[Select[Any]] = []
+    for number, status in enumerate(counts):
+        rows = select(Order.id).where(Order.status == status)
+        if merchant_id:
+            rows = rows.where(Order.merchant_id == merchant_id)
+        capped = rows.limit(COUNT_CAP).subquery(f"s{number}")
+        parts.append(select(literal_column(str(number)).label("place"), func.count().label("n")).select_from(capped))
+    names = list(counts)
+    for place, n in session.execute(union_all(*parts)):
+        counts[names[int(place)]] = int(n)
+    return counts
+
+
+def count_overdue(at: Any) -> int:
+    """Return how many paid orders are past their shipping deadline, up to 1,000."""
+    statement = select(Order.id).where(Order.status == "paid", Order.ship_due_at < at).limit(COUNT_CAP).subquery()
+    return session.scalar(select(func.count()).select_from(statement)) or 0

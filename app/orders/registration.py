@@ -1,0 +1,36 @@
+"""What orders hand to the registry."""
+
+from __future__ import annotations
+
+from app.core.domain import Domain
+from app.core.periodic import Periodic
+from app.orders import handlers, merchant, operator, service, storefront
+from app.orders.events import OrderPaid
+from app.orders.permissions import PERMISSIONS
+from app.web.menus import MenuEntry
+
+
+def _expire() -> None:
+    service.expire_unpaid()
+
+
+def _confirm() -> None:
+    service.confirm_due()
+
+
+def domain() -> Domain:
+    """Return the domain."""
+    return Domain(
+        name="orders",
+        routes=(storefront.bp, merchant.bp, operator.bp),
+        handlers=((OrderPaid, handlers.on_order_paid),),
+        periodics=(
+            Periodic("orders.expire_unpaid", 15, _expire, "关闭超时未付款订单并归还库存"),
+            Periodic("orders.confirm_due", 600, _confirm, "到期自动确认收货"),
+        ),
+        permissions=PERMISSIONS,
+        menu=(
+            MenuEntry("merchant", "订单", "订单", "/merchant/orders", "shopping-cart", "merchant_order.view", 10),
+            MenuEntry("operator", "交易", "订单管理", "/operator/orders", "shopping-cart", "order.view", 10),
+        ),
+    )

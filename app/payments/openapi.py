@@ -1,0 +1,24 @@
+"""The channel's callback."""
+
+from __future__ import annotations
+
+from flask import Response, jsonify, request
+
+from app.core.tx import transaction
+from app.payments import channels, service
+from app.web.surfaces import csrf_exempt, public, surface_blueprint
+
+bp = surface_blueprint("openapi", "payments")
+
+
+@bp.post("/payments/<channel>/notices")
+@public("payment channels call it; the body's signature is checked before anything is stored")
+@csrf_exempt("channel signature over the exact body")
+def notify(channel: str) -> Response:
+    """Take a channel's notice: commit the receipt, then apply it. Repeats answer the same."""
+    body = request.get_data(cache=False)
+    with transaction():
+        row_id = service.receive_notice(channel, body, request.headers.get(channels.SIGNATURE_HEADER, ""))
+    with transaction():
+        outcome = service.apply_notice(row_id)
+    return jsonify(code="SUCCESS", outcome=outcome)

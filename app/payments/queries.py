@@ -1,0 +1,42 @@
+"""Reads of payment: an attempt for its cashier, lists for operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.core.db import session
+from app.core.errors import NotFound
+from app.core.paging import Page, paginate
+from app.payments.models import ChannelNotice, PaymentAttempt, Refund
+
+
+def get_attempt(payment_no: str) -> PaymentAttempt:
+    """Return an attempt by our number at the channel. Raises NotFound."""
+    found = session.scalar(select(PaymentAttempt).where(PaymentAttempt.payment_no == payment_no))
+    if found is None:
+        raise NotFound("payment.attempt", "支付单不存在")
+    return found
+
+
+def list_notices(state: str = "", cursor: str = "", size: int = 20) -> Page[ChannelNotice]:
+    """Return channel notices, newest first."""
+    statement = select(ChannelNotice)
+    if state:
+        statement = statement.where(ChannelNotice.state == state)
+    return paginate(statement, [ChannelNotice.id], lambda n: [n.id], cursor=cursor, size=size)
+
+
+def list_refunds(status: str = "", cursor: str = "", size: int = 20) -> Page[Refund]:
+    """Return refunds, newest first."""
+    statement = select(Refund)
+    if status:
+        statement = statement.where(Refund.status == status)
+    return paginate(statement, [Refund.id], lambda r: [r.id], cursor=cursor, size=size)
+
+
+def unsettled() -> list[dict[str, Any]]:
+    """Return paid notices that are neither applied nor refunded (the checker of the proof runs expects none)."""
+    rows = session.execute(select(ChannelNotice.id, ChannelNotice.payment_no).where(ChannelNotice.state == "received"))
+    return [{"id": r.id, "payment_no": r.payment_no} for r in rows]

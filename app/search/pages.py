@@ -1,0 +1,193 @@
+"""What the storefront's pages show, put together from lower tiers with a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.catalog import queries as catalog
+from app.content import queries as content
+from app.content.blocks import Block
+from app.core.errors import NotFound, Upstream
+from app.identity import queries as identity
+from app.inventory import queries as inventory
+from app.search import queries
+from app.search.criteria import Criteria
+from app.search.finder import Found
+
+DOCUMENT_NAMES = {
+    "inspection": "检测报告", "production": "生产许可（SC）", "ccc": "3C 认证", "organic": "有机认证",
+    "other": "其他证明",
+}  # fmt: skip
+LICENCE_NAMES = {
+    "business": "营业执照",
+    "food": "食品经营许可证",
+    "production": "生产许可证",
+    "other": "其他证照",
+}
+FACET_NAMES = {"category": "类目", "area": "县区", "tag": "标签", "price": "价格", "option": "规格"}
+GUARANTEE = {"ambient": "常温运输", "chilled": "冷藏配送", "frozen": "冷冻配送"}
+
+
+@dataclass(frozen=True)
+class FacetLink:
+    """A choice of a facet."""
+
+    label: str
+    count: int
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """A page of search results."""
+
+    criteria: Criteria
+    found: Found
+    cards: Sequence[Any]
+    facets: dict[str, list[FacetLink]]
+    chosen: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ProductPage:
+    """A product with what a buyer decides on."""
+
+    detail: catalog.ProductDetail
+    stock: dict[int, int]
+    area_name: str
+
+    @property
+    def rating(self) -> str:
+        """Return the mean rating with one decimal, '' without reviews."""
+        count = self.detail.product.rating_count
+        return f"{self.detail.product.rating_sum / count:.1f}" if count else ""
+
+    @property
+    def gallery(self) -> list[str]:
+        """Return picture keys, the main picture first, each once."""
+        return [k for k in dict.fromkeys([self.detail.product.image_key, *self.detail.product.gallery]) if k != "-"]
+
+    @property
+    def total_stock(self) -> int:
+        """Return the units of all variants."""
+        return sum(self.stock.values())
+
+    @property
+    def selected(self) -> int:
+        """Return the variant chosen at first: the cheapest one that can be bought."""
+        skus = [s for s in self.detail.skus if self.stock.get(s.id, 0) > 0] or list(self.detail.skus)
+        return min(skus, key=lambda s: (s.price_fen, s.sort)).id if skus else 0
+
+
+def area_names() -> dict[str, str]:
+    """Return code -> name of the region's districts (cached)."""
+    return {area.code: area.name for area in identity.list_areas()}
+
+
+def home_products(blocks: Sequence[Block], area: str = "") -> dict[int, list[Any]]:
+    """Return the cards of each product block by its place; the replica picks, one query loads all cards."""
+    chosen: dict[int, list[int]] = {}
+    for place, block in enumerate(blocks):
+        if block.kind == "products":
+            chosen[place] = _block_ids(block, area)
+    wanted = list(dict.fromkeys(i for ids in chosen.values() for i in ids))[:200]
+    cards = {card.id: card for card in catalog.cards(wanted)} if wanted else {}
+    return {place: [cards[i] for i in ids if i in cards] for place, ids in chosen.items()}
+
+
+def _block_ids(block: Block, area: str) -> list[int]:
+    data, size = block.data, min(int(block.data.get("size", 6)), 24)
+    if data.get("source") == "ids":
+        return [int(i) for i in data.get("product_ids", [])][:size]
+    tag = data.get("tag", "") if data.get("source") == "tag" else ""
+    sort = "sold" if data.get("source") == "sold" else ""
+    try:
+        return queries.search(Criteria(tag=tag, area=area, sort=sort), with_facets=False).product_ids[:size]
+    except Upstream:  # the first index is being built: the home page opens without products
+        return []
+
+
+def results(criteria: Criteria) -> ResultPage:
+    """Return a page of search results: one query for the cards, none that grows with the catalogue."""
+    found = queries.search(criteria)
+    cards = catalog.cards(found.product_ids) if found.product_ids else []
+    names = {**{str(c.id): c.name for c in catalog.list_categories()}, **area_names()}
+    facets = {name: _links(name, found, criteria, names) for name in FACET_NAMES}
+    return ResultPage(criteria, found, cards, facets, _chosen(criteria, names))
+
+
+def band_label(value: str) -> str:
+    """Return a price band in words, `3000-6000` -> `30-60 元`."""
+    low, _, high = value.partition("-")
+    if not high:
+        return f"{int(low) // 100} 元以上"
+    return f"{int(low) // 100}-{int(high) // 100} 元"
+
+
+def _label(name: str, value: str, names: dict[str, str]) -> str:
+    if name == "price":
+        return band_label(value)
+    if name == "option":
+        return value.partition(":")[2]
+    return names.get(value, value) if name in {"category", "area"} else value
+
+
+def _links(name: str, found: Found, criteria: Criteria, names: dict[str, str]) -> list[FacetLink]:
+    links = []
+    for bucket in found.facets.get(name, []):
+        chosen, change = _toggle(name, bucket.value, criteria)
+        links.append(FacetLink(_label(name, bucket.value, names), bucket.count, criteria.url(**change), chosen))
+    return links
+
+
+def _toggle(name: str, value: str, criteria: Criteria) -> tuple[bool, dict[str, Any]]:
+    if name == "option":
+        chosen = value in criteria.options
+        kept = tuple(o for o in criteria.options if o != value and o.partition(":")[0] != value.partition(":")[0])
+        return chosen, {"options": kept if chosen else (*kept, value)}
+    if name == "category":
+        chosen = str(criteria.category_id) == value
+        return chosen, {"category_id": 0 if chosen else int(value)}
+    if name == "price":
+        chosen = criteria.price == value
+        low, _, high = value.partition("-")
+        return chosen, {"price_from": 0 if chosen else int(low), "price_to": 0 if chosen else int(high or 0)}
+    chosen = getattr(criteria, name) == value
+    return chosen, {name: "" if chosen else value}
+
+
+def _chosen(criteria: Criteria, names: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (label, address without it) of every condition in force."""
+    found = []
+    if criteria.category_id:
+        found.append((names.get(str(criteria.category_id), "类目"), criteria.url(category_id=0)))
+    if criteria.area:
+        found.append((names.get(criteria.area, criteria.area), criteria.url(area="")))
+    if criteria.tag:
+        found.append((criteria.tag, criteria.url(tag="")))
+    for option in criteria.options:
+        rest = tuple(o for o in criteria.options if o != option)
+        found.append((option.replace(":", "："), criteria.url(options=rest)))
+    if criteria.price:
+        found.append((band_label(criteria.price), criteria.url(price_from=0, price_to=0)))
+    return found
+
+
+def product_page(product_id: int) -> ProductPage:
+    """Return a listed product with its stock: five queries. Its reviews are a fragment of their own page."""
+    detail = catalog.get_detail(product_id)
+    if not detail.product.is_listed or detail.merchant.status != "active":
+        raise NotFound("product.missing", "商品不存在或已下架")
+    return ProductPage(
+        detail=detail,
+        stock=inventory.available([sku.id for sku in detail.skus]),
+        area_name=area_names().get(detail.product.area_code, ""),
+    )
+
+
+def home() -> content.HomeContent:
+    """Return blocks and notices (cached)."""
+    return content.home()

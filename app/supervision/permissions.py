@@ -1,0 +1,3 @@
+"""Permissions of supervision."""
+
+PERMISSIONS = {"board.view": "查看监管驾驶舱"}

@@ -1,0 +1,1 @@
+"""HTTP without business words: surfaces, sign-in cookies, access rules, CSRF, headers, rendering."""

@@ -1,0 +1,1 @@
+"""Typed settings, their sources, logging. Nobody else reads the environment."""

@@ -1,0 +1,169 @@
+"""The one frozen settings tree; every field has a type, a unit where it has one, and a description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Surface = Literal["storefront", "merchant", "operator", "government", "security", "openapi"]
+ALL_SURFACES: tuple[Surface, ...] = ("storefront", "merchant", "operator", "government", "security", "openapi")
+DEMO_SIMULATOR_SECRET = "demo-simulator-secret"  # noqa: S105 - refused in production by `check`
+
+
+class Group(BaseModel):
+    """Base of all groups: frozen, unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(Group):
+    """Web server."""
+
+    host: str = Field("127.0.0.1", description="监听地址")
+    port: int = Field(8000, ge=1, le=65_535, description="监听端口")
+    workers: int = Field(1, ge=1, le=64, description="网站进程数（SQLite 建议 1）")
+    threads: int = Field(8, ge=1, le=64, description="每个进程的线程数")
+    proxy_count: int = Field(0, ge=0, le=5, description="前置反向代理层数；0 表示直连，来源地址取 TCP 对端")
+
+
+class Database(Group):
+    """Database."""
+
+    url: str = Field("", description="数据库地址；空为 {home}/regionmart.db（SQLite）")
+    pool_size: int = Field(8, ge=1, le=100, description="连接池大小（每进程）")
+
+
+class Security(Group):
+    """Sessions, passwords, keys."""
+
+    session_idle_s: int = Field(1_800, ge=60, description="管理端会话空闲超时（秒）")
+    session_absolute_s: int = Field(28_800, ge=300, description="管理端会话最长时间（秒）")
+    consumer_idle_s: int = Field(1_209_600, ge=300, description="消费者会话空闲超时（秒）")
+    consumer_absolute_s: int = Field(7_776_000, ge=300, description="消费者会话最长时间（秒）")
+    password_iterations: int = Field(600_000, ge=10_000, description="口令散列 PBKDF2-HMAC-SM3 迭代次数")
+    lockout_failures: int = Field(5, ge=3, le=20, description="连续失败多少次后锁定账号")
+    lockout_s: int = Field(900, ge=60, description="锁定时长（秒）")
+    cookie_secure: bool = Field(False, description="Cookie 仅经 HTTPS 发送（生产必须为 true）")
+    keyring_passphrase: SecretStr | None = Field(None, description="密钥文件口令（建议放 secrets 目录）")
+
+
+class Trade(Group):
+    """Cart and order timers."""
+
+    unpaid_order_ttl_s: int = Field(1_800, ge=60, description="未付款订单保留时间（秒）")
+    cart_ttl_s: int = Field(604_800, ge=3_600, description="购物车保留时间（秒）")
+    auto_confirm_after_days: int = Field(7, ge=1, description="签收后自动确认收货（天）")
+    auto_confirm_shipped_days: int = Field(10, ge=1, description="无签收信息时发货后自动确认（天）")
+    max_open_unpaid: int = Field(5, ge=1, description="每人同时未付款的订单数上限")
+    ship_sla_h: int = Field(48, ge=1, description="发货时限（小时）")
+
+
+class Sms(Group):
+    """Short messages."""
+
+    channel: Literal["development"] = Field("development", description="短信通道：development 在页面显示验证码")
+
+
+class Payment(Group):
+    """Payment channels."""
+
+    simulator_enabled: bool = Field(True, description="启用模拟收银台（生产必须为 false）")
+    simulator_secret: SecretStr = Field(SecretStr(DEMO_SIMULATOR_SECRET), description="模拟通道签名密钥")
+
+
+class Search(Group):
+    """Search replica."""
+
+    index_dir: str = Field("", description="索引目录；空为 {home}/search")
+    refresh_interval_s: float = Field(1.0, ge=0, description="副本刷新间隔（秒）")
+
+
+class WorkerGroup(Group):
+    """Job worker."""
+
+    poll_interval_s: float = Field(0.5, gt=0, description="任务轮询间隔（秒）")
+    lease_s: int = Field(60, ge=5, description="任务租约（秒），到期未完成即被重做")
+    max_attempts: int = Field(12, ge=1, description="失败多少次后搁置")
+
+
+class Site(Group):
+    """Names shown on pages."""
+
+    name: str = Field("澜江好物", description="平台名称")
+    region: str = Field("澜州市", description="区域名称")
+    phone: str = Field("0000-12345", description="客服电话")
+
+
+class Audit(Group):
+    """Audit log."""
+
+    checkpoint_interval_s: int = Field(60, ge=5, description="空闲时签名检查点间隔（秒）")
+    batch: int = Field(1_000, ge=1, description="每批封存的条数")
+
+
+class Metrics(Group):
+    """Prometheus."""
+
+    token: SecretStr | None = Field(None, description="/metrics 的访问令牌；空则仅限本机")
+
+
+class Log(Group):
+    """Logging."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="日志级别")
+    format: Literal["json", "console"] = Field("json", description="日志格式")
+
+
+class Settings(Group):
+    """Everything configurable."""
+
+    home: Path = Field(Path("var"), description="数据目录")
+    environment: Literal["development", "testing", "production"] = Field("production", description="运行环境")
+    surfaces: tuple[Surface, ...] = Field(ALL_SURFACES, description="本进程提供的门户")
+    server: Server = Server()
+    database: Database = Database()
+    security: Security = Security()
+    trade: Trade = Trade()
+    sms: Sms = Sms()
+    payment: Payment = Payment()
+    search: Search = Search()
+    worker: WorkerGroup = WorkerGroup()
+    site: Site = Site()
+    audit: Audit = Audit()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
+
+    def database_url(self) -> str:
+        """Return the configured URL, or the embedded SQLite file of this home."""
+        return self.database.url or f"sqlite:///{self.home.absolute() / 'regionmart.db'}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of `check`. level: block | warn | info."""
+
+    level: str
+    message: str
+
+
+def check(settings: Settings) -> list[Finding]:
+    """Return what is unsafe or contradictory; `block` findings must be mended before production."""
+    findings = []
+    production = settings.environment == "production"
+    level = "block" if production else "info"
+    if settings.payment.simulator_enabled:
+        findings.append(Finding(level, "payment.simulator_enabled 为 true：模拟收银台只用于演示"))
+    if not settings.security.cookie_secure:
+        findings.append(Finding(level, "security.cookie_secure 为 false：登录凭据可能经明文传输"))
+    if settings.security.keyring_passphrase is None:
+        findings.append(Finding("warn" if production else "info", "security.keyring_passphrase 未设置：密钥文件未封存"))
+    if settings.sms.channel == "development":
+        findings.append(Finding(level, "sms.channel 为 development：验证码会显示在页面上"))
+    if settings.database_url().startswith("sqlite") and settings.server.workers > 1:
+        findings.append(Finding("warn", "SQLite 同一时刻只有一个写入者：server.workers 建议为 1"))
+    if settings.security.session_idle_s > settings.security.session_absolute_s:
+        findings.append(Finding("block", "security.session_idle_s 不能大于 session_absolute_s"))
+    return findings

@@ -1,0 +1,1 @@
+"""Chinese commercial cryptography for RegionMart; pure: no database, web or settings imports."""

@@ -1,0 +1,6 @@
+CREATE TABLE "comment" (
+	id BIGINT NOT NULL,
+	"year" INTEGER NOT NULL,
+	"level" INTEGER NOT NULL,
+	PRIMARY KEY (id)
+)

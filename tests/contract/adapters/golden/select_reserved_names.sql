@@ -1,0 +1,2 @@
+SELECT "comment"."year", "comment"."level"
+FROM "comment"

@@ -1,0 +1,231 @@
+"""Who gets in where: every route of the URL map, tried signed out, with the wrong role, and with another shop's ids."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.carts import queries as carts
+from app.catalog import service as catalog
+from app.catalog.importing import runs
+from app.catalog.models import Document, ImportRun, Product, Tag
+from app.core import clock
+from app.core.actor import SYSTEM
+from app.core.db import session
+from app.core.ids import new_id
+from app.core.tx import transaction
+from app.identity import service as identity
+from app.identity.roles import BUILT_IN_ROLES
+from app.inventory.models import Stock
+from app.orders import queries as orders
+from app.orders import service as orders_service
+from app.orders.models import Order, Trade
+from app.reviews.models import Review
+from app.web.surfaces import SURFACES
+from security.tokens import random_token
+from tests.clients import Browser
+from tests.factories import market
+
+# Fields that pass the form of a route, so that the refusal is about whose the row is and nothing else.
+FORMS: dict[str, dict[str, Any]] = {
+    "merchant_catalog.add_document": {"kind": "inspection", "number": "BG-2026-1", "issuer": "检测所"},
+    "merchant_catalog.add_tag": {"family": "marketing", "tag_name": "新品"},
+    "merchant_fulfilment.ship": {"carrier": "sf", "tracking_no": "SF1234567890123"},
+    "merchant_inventory.change": {"delta": "5", "cause": "77"},
+    "merchant_orders.note": {"note": "看到了"},
+    "merchant_reviews.reply": {"reply": "谢谢"},
+}
+CONSOLES = ("merchant", "operator", "government", "security")
+
+
+def rules(app: Any, kind: str, surfaces: tuple[str, ...] = tuple(SURFACES)) -> list[tuple[Any, Any, str]]:
+    """Every (rule, view, method) of an access kind on some surfaces."""
+    found = []
+    for rule in sorted(app.url_map.iter_rules(), key=lambda r: (r.rule, r.endpoint)):
+        view = app.view_functions[rule.endpoint]
+        if rule.endpoint.split("_", 1)[0] in surfaces and getattr(view, "access", ("",))[0] == kind:
+            found += [(rule, view, method) for method in sorted(rule.methods & {"GET", "POST"})]
+    return found
+
+
+def filled(rule: Any, ids: dict[str, int] | None = None) -> str:
+    """The URL of a rule; a parameter without an id becomes 1."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: str((ids or {}).get(match[1], 1)), rule.rule)
+
+
+def owned_order(shop: market.Shop) -> int:
+    """A paid order of a shop."""
+    buyer, address_id = market.make_buyer()
+    picked = [(shop.sku_ids[0], 1)]
+    quote, _, _ = carts.price(picked)
+    wanted = orders_service.Submission(picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False)
+    with transaction():
+        trade_id = orders_service.place(buyer, wanted)
+    with transaction():
+        assert orders_service.mark_trade_paid(trade_id, session.get_one(Trade, trade_id).payable_fen)
+    return orders.orders_of_trade(trade_id)[0].id
+
+
+def owned(db: Any, shop: market.Shop) -> dict[str, int]:
+    """One row of everything a merchant route can name, all belonging to the shop."""
+    order_id = owned_order(shop)
+    line = orders.lines_of([order_id])[order_id][0]
+    with transaction():
+        document = catalog.add_document(SYSTEM, shop.product_id, kind="inspection", number=f"BG-{shop.login}")
+        tag = catalog.add_tag(SYSTEM, shop.product_id, family="marketing", name="热卖")
+        run = runs.create(SYSTEM, "goods.xlsx", b"sheet", dry_run=True, merchant_id=shop.merchant_id, queue=False)
+        review = Review(
+            id=new_id(), product_id=shop.product_id, merchant_id=shop.merchant_id, order_line_id=line.id, account_id=1, author_mask="李*",
+            rating=5, body="很好", pictures=[], created_at=clock.now(),
+        )  # fmt: skip
+        db.add(review)
+        stock_id = db.scalar(select(Stock.id).where(Stock.sku_id == shop.sku_ids[0]))
+        return {
+            "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
+            "review_id": review.id, "stock_id": stock_id,
+        }  # fmt: skip
+
+
+@pytest.fixture
+def two(app: Any, db: Any) -> SimpleNamespace:
+    """Two shops with everything; browsers of both owners."""
+    a, b = market.make_shop(), market.make_shop()
+    found = SimpleNamespace(a=owned(db, a), b=owned(db, b), owner_a=Browser(app), owner_b=Browser(app))
+    for browser, shop in ((found.owner_a, a), (found.owner_b, b)):
+        assert browser.sign_in("/merchant", shop.login, market.PASSWORD).status_code == 303
+        browser.get("/merchant/shop")
+    return found
+
+
+def named(app: Any) -> list[tuple[Any, Any, str]]:
+    return [found for found in rules(app, "permission", ("merchant",)) if "<int:" in found[0].rule]
+
+
+def test_the_matrix_knows_every_parameter(app: Any, two: SimpleNamespace) -> None:
+    """A new kind of id on a merchant route must get its row here."""
+    assert {argument for rule, _, _ in named(app) for argument in rule.arguments} == set(two.a)
+    assert len(named(app)) >= 15
+
+
+def test_ones_own_rows_are_shown(app: Any, two: SimpleNamespace) -> None:
+    """The control: the same URLs answer their owner, so a 404 below means 'not yours'."""
+    for rule, _, method in named(app):
+        if method == "GET" and rule.endpoint != "merchant_catalog.import_result":
+            assert two.owner_a.get(filled(rule, two.a)).status_code == 200, rule.rule
+
+
+def test_another_shops_rows_do_not_exist(app: Any, two: SimpleNamespace) -> None:
+    answers = {}
+    for rule, _, method in named(app):
+        url = filled(rule, two.a)
+        answer = two.owner_b.get(url) if method == "GET" else two.owner_b.post(url, FORMS.get(rule.endpoint, {}))
+        answers[f"{method} {rule.rule}"] = answer.status_code
+    assert {route: status for route, status in answers.items() if status != 404} == {}
+
+
+def test_another_shops_part_is_not_reached_through_ones_own_product(app: Any, two: SimpleNamespace) -> None:
+    """/products/<mine>/documents/<theirs>/remove: both ids are checked, together."""
+    tried = 0
+    for rule, _, method in named(app):
+        if len(rule.arguments) == 2:
+            tried += 1
+            mixed = {**two.a, "product_id": two.b["product_id"]}
+            assert two.owner_b.post(filled(rule, mixed)).status_code == 404, f"{method} {rule.rule}"
+    assert tried >= 2
+
+
+def test_refusals_leave_the_rows_untouched(app: Any, db: Any, two: SimpleNamespace) -> None:
+    before = state(db, two.a)
+    for rule, _, method in named(app):
+        if method == "POST":
+            two.owner_b.post(filled(rule, two.a), FORMS.get(rule.endpoint, {}))
+    assert state(db, two.a) == before
+
+
+def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
+    """The columns of every row of the ids, read afresh."""
+    models = {"product_id": Product, "document_id": Document, "tag_id": Tag, "run_id": ImportRun, "order_id": Order}
+    db.rollback()
+    db.expire_all()
+    rows = {name: db.get_one(model, ids[name]) for name, model in {**models, "review_id": Review, "stock_id": Stock}.items()}
+    return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}
+
+
+def test_bulk_shelf_change_passes_over_foreign_products(db: Any, two: SimpleNamespace) -> None:
+    before = state(db, two.a)
+    assert two.owner_b.post("/merchant/products/shelf", {"intent": "off", "id": two.a["product_id"]}).status_code == 303
+    assert state(db, two.a) == before
+
+
+@pytest.mark.parametrize("surface", list(SURFACES))
+def test_signed_out_visitors_are_sent_to_the_sign_in_of_the_surface(app: Any, db: Any, surface: str) -> None:
+    browser = Browser(app)
+    for rule, _, method in rules(app, "permission", (surface,)) + rules(app, "signed_in", (surface,)):
+        url = filled(rule)
+        answer = browser.get(url) if method == "GET" else browser.post(url)
+        assert answer.status_code in {303, 401, 403}, f"{method} {rule.rule}"
+        if answer.status_code == 303:
+            assert answer.headers["Location"].startswith(f"{SURFACES[surface].sign_in}?next="), f"{method} {rule.rule}"
+        as_json = browser.get(url, headers={"Accept": "application/json"}) if method == "GET" else None
+        assert as_json is None or as_json.status_code == 401, rule.rule
+
+
+ROLES = [role for role in BUILT_IN_ROLES if role.realm in CONSOLES]
+
+
+def enter(app: Any, role: Any) -> Browser:
+    """A browser signed in with just this role."""
+    browser, prefix = Browser(app), SURFACES[role.realm].prefix
+    if role.realm == "merchant":
+        login = clerk_of(market.make_shop(), role.code)
+    else:
+        login = market.staff(role.realm, role.code)
+    assert browser.sign_in(prefix, login, market.PASSWORD).status_code == 303
+    return browser
+
+
+def clerk_of(shop: market.Shop, code: str) -> str:
+    """A new account of a shop with one role; returns its login."""
+    login = f"{code}{shop.login}"
+    with transaction():
+        identity.create_account(SYSTEM, "merchant", login, "店员", password=market.PASSWORD, roles=(code,), merchant_id=shop.merchant_id)
+    return login
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: f"{role.realm}-{role.code}")
+def test_a_role_enters_only_what_it_may(app: Any, db: Any, role: Any) -> None:
+    """403 exactly where the permission is missing; where it is held the page answers anything but 401 and 403."""
+    browser = enter(app, role)
+    for rule, view, method in rules(app, "permission", (role.realm,)):
+        held, url = view.access[1] in role.permissions, filled(rule)
+        if held and method == "POST":
+            continue  # would change something; the refusal is what is looked at
+        answer = browser.http.get(url) if method == "GET" else browser.post(url)
+        assert (answer.status_code == 403) is not held, f"{role.code}: {method} {rule.rule} gives {answer.status_code}"
+        assert answer.status_code < 500, rule.rule
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: f"{role.realm}-{role.code}")
+def test_a_session_is_good_on_its_own_surface_only(app: Any, db: Any, role: Any) -> None:
+    """The cookie's value, handed over under another surface's name, signs nobody in."""
+    browser = enter(app, role)
+    own = SURFACES[role.realm]
+    token = browser.http.get_cookie(f"rm_{own.key}", path=own.prefix).value
+    for other in SURFACES.values():
+        if other.key != own.key and other.sign_in:
+            thief = Browser(app)
+            thief.http.set_cookie(f"rm_{other.key}", token, path=other.prefix or "/")
+            rule = next(r for r, _, m in rules(app, "permission", (other.key,)) if m == "GET" and not r.arguments)
+            assert thief.get(filled(rule)).headers.get("Location", "").startswith(other.sign_in), rule.rule
+
+
+def test_holders_of_a_permission_still_need_the_form_token(app: Any, two: SimpleNamespace) -> None:
+    """The owner's own rows, without a token: 422 and nothing else, on every unsafe route."""
+    for rule, _, method in rules(app, "permission", ("merchant",)):
+        if method == "POST":
+            answer = two.owner_a.post(filled(rule, two.a), token=False, headers={"Accept": "application/json"})
+            assert (answer.status_code, answer.get_json()["code"]) == (422, "csrf.stale"), rule.rule
