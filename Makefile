@@ -3,9 +3,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 ENGINE ?= sqlite
+DB ?= sqlite
+BENCH ?=
 
 .PHONY: help run test setup setup-dev lint fmt types arch unit contract integration e2e installer \
-	settings reference migrate demo lock kill bench bench-full clean
+	settings reference migrate demo lock processes kill bench bench-full clean
 
 help: ## list targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -47,8 +49,11 @@ integration: ## integration tests on one engine (ENGINE=sqlite|mariadb|kingbase|
 installer: ## installer and deployment files
 	$(PY) -m pytest -q tests/installer
 
-kill: ## processes killed by SIGKILL at work, on one engine (ENGINE=), in a fresh process because it forks
-	$(PY) -m pytest -q tests/kill --engine $(ENGINE)
+processes: ## real processes: killed, reloaded, behind nginx, counted in Redis (SQLite)
+	$(PY) -m pytest -q tests/processes
+
+kill: ## a thousand orders and the job workers under SIGKILL, on one engine (ENGINE=sqlite|mariadb|kingbase|dameng)
+	$(PY) -m pytest -q tests/processes/test_orders.py tests/processes/test_jobs.py --engine $(ENGINE)
 
 e2e: ## browser journeys
 	$(PY) -m pytest -q tests/e2e
@@ -70,11 +75,11 @@ lock: ## resolve the hash-locked requirements again (needs uv on PATH)
 	uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --generate-hashes --no-header \
 		-c offline_wheels/requirements.lock -o offline_wheels/dev.lock
 
-bench: ## quick benchmarks
-	$(PY) -m benchmarks
+bench: ## quick benchmarks, about four minutes (DB=sqlite|mariadb|kingbase, BENCH=more options; docs/benchmarks.md)
+	$(PY) -m benchmarks --quick --db $(DB) $(BENCH)
 
-bench-full: ## benchmarks at full size
-	$(PY) -m benchmarks --sizes 1000,50000,200000 --rounds 60
+bench-full: ## benchmarks up to a million products
+	$(PY) -m benchmarks --full --kill --db $(DB) $(BENCH)
 
 clean: ## remove what make made (not data)
 	rm -rf .venv node_modules app/web/static/vendor .ruff_cache .mypy_cache .pytest_cache

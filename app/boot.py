@@ -53,6 +53,11 @@ def take_node() -> None:
     db.release_session()
 
 
+def keep_node() -> None:
+    """Hold the node id for as long as this process serves."""
+    leases.keep_node()
+
+
 def stop() -> None:
     """Give the node id back and close the pool."""
     try:

@@ -115,6 +115,7 @@ def db_conformance(url: str, schema: str, report_path: Path) -> None:
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     key = current.keyring.signing_key()
+    report["signed_by"] = key.public_point.hex()
     conformance.write_report(report, report_path, signer=lambda data: sm.sign(key.private_d, data))
     summary = report["summary"]
     click.echo(f"通过 {summary['passed']}，失败 {summary['failed']}；报告：{report_path}")
@@ -196,12 +197,14 @@ def run_command(demo: bool) -> None:
     if demo:
         os.environ.setdefault("REGIONMART_ENVIRONMENT", "development")
     _prepare(demo)
+    stop = _stop_signals()
+    # Groups of their own: Ctrl-C reaches this process alone, which then stops them gently.
     children = [
-        subprocess.Popen([sys.executable, "-m", "gunicorn", *gunicorn_args(settings)]),
-        subprocess.Popen([sys.executable, "-m", "app.cli", "worker"]),
+        subprocess.Popen([sys.executable, "-m", "gunicorn", *gunicorn_args(settings)], process_group=0),
+        subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], process_group=0),
     ]
     _print_banner(settings, demo)
-    sys.exit(_supervise(children))
+    sys.exit(_supervise(children, stop))
 
 
 def _prepare(demo: bool) -> None:
@@ -213,11 +216,14 @@ def _prepare(demo: bool) -> None:
 
 
 def gunicorn_args(settings: Settings) -> list[str]:
-    """Return the command line of the web server (gthread; ADR-0003)."""
+    """Return the command line of the web server (gthread; ADR-0003).
+
+    Connections outlive the 60 s for which a proxy keeps its own: otherwise it sends a request on one that is just being closed.
+    """
     return [
         "--bind", f"{settings.server.host}:{settings.server.port}", "--workers", str(settings.server.workers),
         "--worker-class", "gthread", "--threads", str(settings.server.threads), "--graceful-timeout", "20",
-        "--timeout", "60", "--log-level", "warning", "app.wsgi:application()",
+        "--timeout", "60", "--keep-alive", "75", "--log-level", "warning", "--no-control-socket", "app.wsgi:application()",
     ]  # fmt: skip
 
 
@@ -236,8 +242,8 @@ def _print_banner(settings: Settings, demo: bool) -> None:
             click.echo(f"  {line}")
 
 
-def _supervise(children: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for Ctrl-C, SIGTERM or the death of a child, then stop all children gently, by their pids."""
+def _stop_signals() -> threading.Event:
+    """Return what Ctrl-C and SIGTERM set; installed before there are children to lose."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -245,6 +251,11 @@ def _supervise(children: list[subprocess.Popen[bytes]]) -> int:
 
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
+    return stop
+
+
+def _supervise(children: list[subprocess.Popen[bytes]], stop: threading.Event) -> int:
+    """Wait for the signal or the death of a child, then stop all children gently, by their pids."""
     signal.signal(signal.SIGHUP, lambda _n, _f: children[0].send_signal(signal.SIGHUP))
     code = 0
     while not stop.wait(0.3):

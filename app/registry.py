@@ -11,8 +11,8 @@ from app.core.domain import Domain
 from app.web import menus
 
 NAMES = (
-    "audit", "identity", "merchants", "catalog", "content", "inventory", "carts", "orders", "payments",
-    "fulfilment", "reviews", "supervision", "messaging", "search", "operations",
+    "audit", "identity", "merchants", "catalog", "content", "inventory", "promotions", "carts", "orders", "payments",
+    "fulfilment", "reviews", "supervision", "settlement", "messaging", "search", "operations",
 )  # fmt: skip
 
 

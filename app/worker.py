@@ -18,7 +18,9 @@ from config.settings import Settings
 log = structlog.get_logger("regionmart.worker")
 SCHEDULER_LEASE_ID = 4_000_000_001
 SCHEDULER_LEASE_S = 15
+CATCH_UP_S = 10
 BATCH = 20
+LONGEST_S = 3_600  # a job that hangs keeps its lease no longer than this
 
 
 class Worker:
@@ -29,45 +31,61 @@ class Worker:
         self.owner = name or f"{leases.process_name()}:{threading.get_ident() % 100_000}"
         self._stop = threading.Event()
         self._scheduler: BackgroundScheduler | None = None
+        self._held: set[int] = set()  # claimed and not finished; read by the renewing thread
+        self._began = time.monotonic()
 
     def stop(self, *_signal: object) -> None:
-        """Finish the current job, then leave `run`."""
+        """Finish the current job, give the other claimed ones back, then leave `run`."""
         self._stop.set()
 
-    def fire(self, declared: periodic.Periodic) -> None:
-        """Put one periodic job if this worker holds the scheduler lease; APScheduler calls it."""
+    def fire(self, *wanted: periodic.Periodic) -> None:
+        """Put periodic jobs if this worker holds the scheduler lease; without arguments all that are behind."""
         try:
-            if leases.try_lease(SCHEDULER_LEASE_ID, "scheduler", self.owner, SCHEDULER_LEASE_S):
-                periodic.fire(declared)
+            due = wanted or periodic.behind()
+            if due and leases.try_lease(SCHEDULER_LEASE_ID, "scheduler", self.owner, SCHEDULER_LEASE_S):
+                for declared in due:
+                    periodic.fire(declared)
         except Exception:
-            log.exception("worker.fire_failed", job=declared.name)
+            log.exception("worker.fire_failed", jobs=[declared.name for declared in wanted])
         finally:
             db.release_session()
 
     def start_scheduler(self) -> None:
         """Start APScheduler; slots are aligned to the interval, so two workers compute the same slot."""
         scheduler = BackgroundScheduler(timezone=UTC)
-        epoch = datetime(2025, 1, 1, tzinfo=UTC)
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
         for declared in periodic.declared():
             scheduler.add_job(
                 self.fire, IntervalTrigger(seconds=declared.every_s, start_date=epoch, timezone=UTC),
                 args=[declared], id=declared.name, coalesce=True, max_instances=1, misfire_grace_time=30,
             )  # fmt: skip
+        scheduler.add_job(self.fire, "interval", seconds=CATCH_UP_S, next_run_time=clock.now(), id="catch-up", coalesce=True)
+        every = max(1.0, self.settings.worker.lease_s / 3)
+        scheduler.add_job(self.renew, "interval", seconds=every, id="renew", coalesce=True, misfire_grace_time=None)
         scheduler.start()
         self._scheduler = scheduler
 
+    def renew(self) -> None:
+        """Keep the leases of what this worker holds alive while it works; APScheduler calls it in its own thread."""
+        held = tuple(self._held)
+        if not held or time.monotonic() - self._began > LONGEST_S:
+            return
+        try:
+            jobs.renew(held, self.owner, self.settings.worker.lease_s)
+        except Exception:  # SQLite: the running job has the only write lock, so nobody else can take it either
+            log.info("worker.renew_failed", jobs=len(held), exc_info=True)
+        finally:
+            db.release_session()
+
     def run(self) -> None:
         """Poll until stopped."""
+        leases.keep_node()
         self.start_scheduler()
         log.info("worker.started", owner=self.owner)
-        renew_at = time.monotonic() + leases.NODE_LEASE_S / 4
         try:
             while not self._stop.is_set():
                 if self.drain(BATCH) == 0:
                     self._stop.wait(self.settings.worker.poll_interval_s)
-                if time.monotonic() > renew_at:
-                    leases.renew_node()
-                    renew_at = time.monotonic() + leases.NODE_LEASE_S / 4
         finally:
             if self._scheduler is not None:
                 self._scheduler.shutdown(wait=False)
@@ -75,16 +93,30 @@ class Worker:
 
     def drain(self, limit: int = BATCH) -> int:
         """Claim and run up to `limit` due jobs; returns how many were claimed."""
+        work = self.settings.worker
         try:
-            claimed = retry_conflicts(lambda: jobs.claim(self.owner, limit, self.settings.worker.lease_s))
+            claimed = retry_conflicts(lambda: jobs.claim(self.owner, limit, work.lease_s, work.max_attempts))
         except Exception:
             log.exception("worker.claim_failed")
             db.release_session()
             return 0
+        self._held = set(claimed)
         for job_id in claimed:
+            if self._stop.is_set():
+                self._give_back()
+                break
+            self._began = time.monotonic()
             self._run_one(job_id)
+            self._held.discard(job_id)
         db.release_session()
         return len(claimed)
+
+    def _give_back(self) -> None:
+        left, self._held = tuple(self._held), set()
+        try:
+            retry_conflicts(lambda: jobs.give_back(left, self.owner))
+        except Exception:  # the leases run out by themselves
+            log.exception("worker.give_back_failed", jobs=len(left))
 
     def _run_one(self, job_id: int) -> None:
         started = clock.now()
@@ -94,17 +126,19 @@ class Worker:
         except Exception as error:
             log.exception("job.failed", job_id=job_id)
             db.release_session()
-            text = f"{type(error).__name__}: {error}"
-            limit = self.settings.worker.max_attempts
-            try:
-                status = retry_conflicts(lambda: jobs.fail(job_id, self.owner, text, limit))
-            except Exception:
-                log.exception("job.fail_failed", job_id=job_id)
-            else:
-                if status == jobs.PARKED:
-                    log.error("job.parked", job_id=job_id, error=text)
+            self._record_failure(job_id, f"{type(error).__name__}: {error}")
         finally:
             db.release_session()
+
+    def _record_failure(self, job_id: int, text: str) -> None:
+        work = self.settings.worker
+        try:
+            status = retry_conflicts(lambda: jobs.fail(job_id, self.owner, text, work.max_attempts, work.first_delay_s))
+        except Exception:
+            log.exception("job.fail_failed", job_id=job_id)
+        else:
+            if status == jobs.PARKED:
+                log.error("job.parked", job_id=job_id, error=text)
 
 
 def main(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import Any
 
 from app import boot, create_app
@@ -13,4 +14,7 @@ def application() -> Any:
     settings = load_settings()
     boot.start(settings)
     boot.take_node()
+    boot.keep_node()
+    # A reload or a stop gives the node id back; a killed process keeps it for a day (1,024 exist).
+    atexit.register(boot.stop)
     return create_app(settings)

@@ -1,131 +1,186 @@
-"""`python -m benchmarks [--sizes 1000,50000] [--rounds 40]`: CPU-µs per request, ratio to a bare route, growth with the catalogue.
+"""`python -m benchmarks [--quick|--full] [--db sqlite|mariadb|kingbase] [--sizes 1k,50k,1m] [--kill] [--against REF] [--only …]`
 
-In-process through the WSGI interface: the HTTP server's own cost is not in it. Each figure is the median over interleaved
-rounds; the bare route runs between the pages, so that a slow moment of the machine hits both.
+Starts its own servers on loopback in a scratch folder, seeds them, measures, checks the books and stops everything by pid.
+Prints a table and writes JSON (`--out`). With `--against`, the commit and the checkout are measured in turn; the table then
+gives the paired ratios.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
+import contextlib
+import platform
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
-from flask import Flask
+from benchmarks import lines, load, report
+from benchmarks.lab import MARKET, ROOT, Lab, bare_server, timed, worktree
+from benchmarks.lines import Shop
 
-from app import boot, create_app
-from app.carts import queries as carts
-from app.catalog import queries as catalog
-from app.core import cache_reset
-from app.core.db import release_session
-from app.core.tx import transaction
-from app.inventory import queries as inventory
-from app.migrations import run as migrations
-from app.orders import service as orders
-from benchmarks.market import grow
-from config.sources import load_settings
-from security.tokens import random_token
-from tests.factories import market
+ONLY = ("pages", "orders", "kill", "import", "demo", "c1000")
+USERS = 96
+NOT_YET = "not in this release, not measured: flash orders and their refusal, nginx page cache, reports, CSV export"
 
 
-def bare() -> Any:
-    """Return a client of a Flask application with one route that says hello."""
-    app = Flask("bare")
-    app.add_url_rule("/", view_func=lambda: "hello")
-    return app.test_client()
+def options() -> argparse.Namespace:
+    """Read the command line; quick unless told."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="three pairs, 1k and 20k products (the default)")
+    parser.add_argument("--full", action="store_true", help="five pairs, 1k, 50k and 1M products, 100,000 rows, 1000 connections")
+    parser.add_argument("--db", default="sqlite", choices=("sqlite", "mariadb", "kingbase"))
+    parser.add_argument("--sizes", default="", help="catalogue sizes, such as 1k,50k")
+    parser.add_argument("--pairs", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--kill", action="store_true", help="also kill -9 web workers and the job worker under load")
+    parser.add_argument("--against", default="", metavar="REF", help="measure this commit in turn with the checkout")
+    parser.add_argument("--only", default="", help="of " + ",".join(ONLY))
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "out" / "bench.json")
+    chosen = parser.parse_args()
+    chosen.sizes = [number(part) for part in (chosen.sizes or ("1k,50k,1m" if chosen.full else "1k,20k")).split(",")]
+    chosen.pairs = chosen.pairs or (5 if chosen.full else 3)
+    chosen.seconds = chosen.seconds or (4 if chosen.full else 1)
+    chosen.rows = 100_000 if chosen.full else 20_000
+    chosen.only = [part for part in chosen.only.split(",") if part]
+    unknown = set(chosen.only) - set(ONLY)
+    if unknown:
+        parser.error(f"--only knows {', '.join(ONLY)}")
+    if not chosen.only:
+        chosen.only = [part for part in ONLY if part not in {"kill", "c1000"} or (part == "kill" and chosen.kill) or chosen.full]
+    if "pages" in chosen.only and load.wrk_missing():
+        parser.error(load.wrk_missing())
+    return chosen
 
 
-def cpu_us(work: Callable[[], Any]) -> float:
-    """Return the CPU time of one call in microseconds."""
-    started = time.process_time_ns()
-    work()
-    return (time.process_time_ns() - started) / 1_000
+def number(text: str) -> int:
+    """Return 50000 for `50k`, 1000000 for `1m`."""
+    unit = {"k": 1_000, "m": 1_000_000}.get(text[-1:].lower(), 1)
+    return int(text[:-1] if unit > 1 else text) * unit
 
 
-def measure(pages: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Run all pages in turn, `rounds` times after two warm-ups; return median CPU-µs and the ratio to the bare route."""
-    hello = bare()
-    samples: dict[str, list[float]] = {name: [] for name in (*pages, "bare")}
-    for number in range(rounds + 2):
-        for name, work in pages.items():
-            one, base = cpu_us(work), cpu_us(lambda: hello.get("/"))
-            if number >= 2:
-                samples[name].append(one)
-                samples["bare"].append(base)
-    middle = {name: statistics.median(values) for name, values in samples.items()}
-    return {name: {"cpu_us": round(us, 1), "ratio_to_bare": round(us / middle["bare"], 1)} for name, us in middle.items()}
+def say(text: str) -> None:
+    """Tell what goes on; the table goes to standard output alone."""
+    sys.stderr.write(f"[{time.strftime('%H:%M:%S')}] {text}\n")
 
 
-def pages_of(app: Any, shop: market.Shop, buyer: Any, address_id: int, category_id: int) -> dict[str, Callable[[], Any]]:
-    """Return the measured requests by name."""
-    client = app.test_client()
+def open_shop(lab: Lab, users: int) -> Shop:
+    """Seed a lab and return its shop, without products yet."""
+    seeded = lab.market("seed", users=users)
+    buyers = [load.User(lab.port, user["token"], user["address_id"]) for user in seeded["users"]]
+    return Shop(lab, 0, seeded["category_id"], [], [], [], buyers)
 
-    def page(url: str) -> Callable[[], Any]:
-        def get() -> Any:
-            answer = client.get(url)
-            if answer.status_code != 200:
-                raise RuntimeError(f"{url} answered {answer.status_code}")
-            return answer
 
-        return get
+def stock_up(shop: Shop, size: int, into: report.Report) -> None:
+    """Bring a shop to a size, build its index, start its processes."""
+    shop.lab.stop_processes()
+    started = time.perf_counter()
+    grown = shop.lab.market("grow", total=size)
+    seconds = time.perf_counter() - started
+    index = timed(shop.lab, "-P", MARKET, "index")
+    into.facts.setdefault("seeding", []).append({"tree": shop.lab.name, "size": size, "seconds": round(seconds, 1), "index": index})
+    say(f"{shop.lab.name}: {size} products in {seconds:.1f} s, index {index['wall_s']:.1f} s ({index['cpu_s']:.1f} s CPU)")
+    shop.size, shop.products, shop.skus, shop.words = size, grown["products"], grown["skus"], grown["words"]
+    for user in shop.users:
+        user.connection.close()  # it opens again by itself
+    shop.lab.start()
 
-    def place() -> int:
-        picked = [(shop.sku_ids[0], 1), (shop.sku_ids[1], 1)]
-        quote, _, _ = carts.price(picked)
-        wanted = orders.Submission(picked, address_id, quote.quote_hash, quote.total_fen, random_token()[:32], {}, False)
-        with transaction():
-            trade_id = orders.place(buyer, wanted)
-        with transaction():
-            orders.cancel_trade(buyer, trade_id, "bench")
-        release_session()
-        return trade_id
 
+def measure(shops: Sequence[Shop], chosen: argparse.Namespace, folder: Path, into: report.Report) -> None:
+    """Measure everything chosen at every size."""
+    with bare_server(folder) as bare:
+        for size in chosen.sizes:
+            for shop in shops:
+                stock_up(shop, size, into)
+            if "pages" in chosen.only:
+                lines.page_pairs(shops, bare, chosen.pairs, chosen.seconds, folder, into)
+                say(f"pages at {size} done")
+            if "orders" in chosen.only:
+                orders(shops, chosen, size, into)
+                say(f"orders at {size} done")
+    if "c1000" in chosen.only:
+        for shop in shops:
+            lines.thousand(shop, 2.5 * chosen.seconds, folder, into)
+    if "kill" in chosen.only:
+        for shop in shops:
+            lines.kill_run(shop, 12 if chosen.full else 4, into)
+            lines.check(shop, "after kill -9", into)
+
+
+def orders(shops: Sequence[Shop], chosen: argparse.Namespace, size: int, into: report.Report) -> None:
+    """Measure carts and orders of all trees in turn, then check their books."""
+    for _ in range(chosen.pairs):
+        for shop in shops:
+            lines.place_round(shop, "place", into)
+        if size == chosen.sizes[0]:
+            for shop in shops:
+                lines.place_round(shop, "hot", into)
+            for shop in shops:
+                lines.whole_round(shop, 20 if chosen.full else 8, into)
+        for shop in shops:
+            lines.cart_round(shop, 40, into)
+    for shop in shops:
+        lines.check(shop, "after orders", into)
+
+
+def run(chosen: argparse.Namespace, folder: Path, stack: contextlib.ExitStack) -> report.Report:
+    """Run everything; what was started is stopped by the stack."""
+    trees = {"head": ROOT}
+    if chosen.against:
+        trees = {"base": stack.enter_context(worktree(chosen.against, folder)), **trees}
+    into = report.Report(facts=facts(chosen))
+    labs = []
+    for name, tree in trees.items():
+        labs.append(Lab(name, tree, chosen.db, folder))
+        stack.callback(labs[-1].close)
+    if set(chosen.only) - {"demo"}:
+        shops = [open_shop(lab, USERS) for lab in labs]
+        measure(shops, chosen, folder, into)
+        for lab in labs:
+            lab.stop_processes()
+            if "import" in chosen.only:
+                lines.import_line(lab, chosen.rows, folder, into)
+    if "demo" in chosen.only:
+        for lab in labs:
+            lines.demo_line(lab, into)
+    found, into.rows = into.rows, []
+    report.judge(into, "head", chosen.sizes)
+    if chosen.against:
+        report.compare(into, "base", "head", chosen.sizes)
+    into.rows += found
+    return into
+
+
+def facts(chosen: argparse.Namespace) -> dict[str, object]:
+    """Return what a reader must know to compare two runs."""
+    ref = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True).stdout
     return {
-        "list page": page(f"/categories/{category_id}"), "product page": page(f"/products/{shop.product_id}"),
-        "search page": page("/search?q=脐橙"), "place and cancel order": place,
+        "commit": ref, "changed_files": len(changed.splitlines()), "database": chosen.db, "sizes": chosen.sizes, "pairs": chosen.pairs,
+        "against": chosen.against, "python": platform.python_version(), "machine": platform.machine(), "cores": lines.cpu.CORES,
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }  # fmt: skip
 
 
 def main() -> None:
-    """Measure at each catalogue size and print a table and JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default="1000,20000")
-    parser.add_argument("--rounds", type=int, default=30)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        settings = load_settings(
-            overrides={
-                "home": home, "environment": "testing", "security": {"password_iterations": 10_000}, "log": {"level": "ERROR"},
-                "trade": {"max_open_unpaid": 1_000}, "search": {"refresh_interval_s": 3_600},
-            },
-            environ={},
-        )  # fmt: skip
-        boot.start(settings)
-        migrations.upgrade()
-        boot.take_node()
-        with transaction():
-            from app.identity import service as identity
-
-            identity.install_roles()
-        shop = market.make_shop(stock=1_000_000)
-        buyer, address_id = market.make_buyer()
-        category_id = catalog.list_categories()[0].id
-        app, results, present = create_app(settings), {}, 0
-        for size in [int(part) for part in options.sizes.split(",")]:
-            if size > present:
-                grow(shop, size - present)
-            present = size
-            cache_reset.reset_all()
-            results[size] = measure(pages_of(app, shop, buyer, address_id, category_id), options.rounds)
-            for name, figures in results[size].items():
-                sys.stdout.write(f"{size:>8} products  {name:<24}{figures['cpu_us']:>10} µs CPU  {figures['ratio_to_bare']:>7} × bare\n")
-        sys.stdout.write(f"stock rows that differ from their movements: {len(inventory.audit_columns())}\n")
-        sys.stdout.write(json.dumps(results) + "\n")
-        boot.stop()
+    """Run, print, save; exit code 1 when a line fails."""
+    chosen, started = options(), time.perf_counter()
+    folder = Path(tempfile.mkdtemp(prefix="regionmart-bench-"))
+    folder.chmod(0o755)
+    try:
+        with contextlib.ExitStack() as stack:
+            into = run(chosen, folder, stack)
+    except RuntimeError:
+        say(f"the logs are kept in {folder}")
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    into.facts["seconds"] = round(time.perf_counter() - started)
+    sys.stdout.write(report.table(into.rows) + f"\n{NOT_YET}\n{chosen.db}, {into.facts['seconds']} s; {chosen.out}\n")
+    report.save(into, chosen.out)
+    sys.exit(any(row.verdict == "fail" for row in into.rows))
 
 
 if __name__ == "__main__":

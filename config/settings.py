@@ -65,6 +65,9 @@ class Sms(Group):
     """Short messages."""
 
     channel: Literal["development"] = Field("development", description="短信通道：development 在页面显示验证码")
+    codes_per_phone_day: int = Field(20, ge=1, description="每个手机号一天内的验证码次数上限")
+    codes_per_address_hour: int = Field(300, ge=1, description="每个来源地址一小时内的验证码次数上限（同一出口可能有许多用户）")
+    codes_per_device_hour: int = Field(10, ge=1, description="每台设备（浏览器会话）一小时内的验证码次数上限")
 
 
 class Payment(Group):
@@ -72,6 +75,18 @@ class Payment(Group):
 
     simulator_enabled: bool = Field(True, description="启用模拟收银台（生产必须为 false）")
     simulator_secret: SecretStr = Field(SecretStr(DEMO_SIMULATOR_SECRET), description="模拟通道签名密钥")
+
+
+class Settlement(Group):
+    """Ledger, rates, payouts, statements."""
+
+    default_fee_bps: int = Field(500, ge=0, le=10_000, description="没有规则命中时的平台佣金（万分之一；500 即 5%）")
+    first_year_free: bool = Field(True, description="新入驻商家首年免佣金（审核通过时自动加一条 0 费率规则）")
+    release_after_days: int = Field(7, ge=0, le=180, description="订单完成后多少天结算给商家（天）")
+    min_payout_fen: int = Field(1_000, ge=1, description="单笔提现最低金额（分）")
+    auto_payout_weekday: int = Field(1, ge=0, le=7, description="自动提现在星期几（1–7，0 为关闭）；只对开启自动提现的商家")
+    deposit_required_fen: int = Field(200_000, ge=0, description="商家应缴保证金（分）")
+    statement_lag_h: int = Field(6, ge=1, le=72, description="月末后多少小时关账出对账单（小时）")
 
 
 class Search(Group):
@@ -87,6 +102,18 @@ class WorkerGroup(Group):
     poll_interval_s: float = Field(0.5, gt=0, description="任务轮询间隔（秒）")
     lease_s: int = Field(60, ge=5, description="任务租约（秒），到期未完成即被重做")
     max_attempts: int = Field(12, ge=1, description="失败多少次后搁置")
+    first_delay_s: float = Field(2.0, gt=0, description="首次失败后的重试间隔（秒），逐次加倍，最长一小时")
+
+
+class Limits(Group):
+    """How often one visitor may ask; 0 switches a limit off."""
+
+    window_s: int = Field(10, ge=1, le=3_600, description="计数窗口（秒）")
+    address_requests: int = Field(1_000, ge=0, description="每个来源地址在窗口内的请求数上限；0 为不限，本机地址不计")
+    account_requests: int = Field(600, ge=0, description="每个账号在窗口内的请求数上限；0 为不限")
+    redis_url: SecretStr | None = Field(
+        None, description="共享计数的 Redis 协议服务地址（redis://…）；空为各进程自行计数；服务中断时退回各进程计数"
+    )
 
 
 class Site(Group):
@@ -100,7 +127,7 @@ class Site(Group):
 class Audit(Group):
     """Audit log."""
 
-    checkpoint_interval_s: int = Field(60, ge=5, description="空闲时签名检查点间隔（秒）")
+    checkpoint_interval_s: int = Field(0, ge=0, description="无新事件时也签名检查点的间隔（秒）；0 表示只在有新事件时签名")
     batch: int = Field(1_000, ge=1, description="每批封存的条数")
 
 
@@ -129,8 +156,10 @@ class Settings(Group):
     trade: Trade = Trade()
     sms: Sms = Sms()
     payment: Payment = Payment()
+    settlement: Settlement = Settlement()
     search: Search = Search()
     worker: WorkerGroup = WorkerGroup()
+    limits: Limits = Limits()
     site: Site = Site()
     audit: Audit = Audit()
     metrics: Metrics = Metrics()

@@ -24,7 +24,8 @@ ITEM = sa.Table(
     sa.Column("paid", sa.Boolean(create_constraint=False), nullable=False, default=False),
     sa.Column("status", Str(12), nullable=False, default="new"),
     sa.Column("owner", Str(36)), sa.Column("attrs", PortableJSON), sa.Column("remark", Str(30)),
-    sa.Column("made_at", UtcDateTime), sa.Column("rate", sa.Numeric(12, 6)), sa.Column("picture", sa.LargeBinary),
+    sa.Column("made_at", UtcDateTime), sa.Column("made_on", sa.Date), sa.Column("rate", sa.Numeric(12, 6)),
+    sa.Column("picture", sa.LargeBinary),
     sa.Column("story", LongText),
     sa.CheckConstraint("price_fen >= 0", name="ck_cf_item_price"),
 )  # fmt: skip

@@ -28,6 +28,10 @@ class DamengImpl(DefaultImpl):
     transactional_ddl = False
     command_terminator = ";"
 
+    def static_output(self, text: str) -> None:
+        """Write a statement; a block's own `END;` is followed by the line with `/` that the vendor's tools end it at."""
+        super().static_output(f"{text[:-1]}\n/" if text.endswith("END;;") else text)
+
     def emit_begin(self) -> None:
         """Write nothing: Dameng has no BEGIN statement here."""
 

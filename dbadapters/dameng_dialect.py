@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from contextlib import AbstractContextManager, nullcontext
+from datetime import date, datetime
 from typing import Any
 
 from dmSQLAlchemy.base import DMDDLCompiler, DMIdentifierPreparer, DMTypeCompiler
 from dmSQLAlchemy.dmpython import DMCompiler_dmPython, DMDialect_dmPython
-from sqlalchemy import Boolean, Interval, Text, TypeDecorator, exc
+from sqlalchemy import Boolean, Date, Interval, Text, TypeDecorator, exc
 from sqlalchemy.dialects import registry
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ColumnClause, False_, Label, True_, Tuple
@@ -206,7 +207,23 @@ class HardenedPreparer(DMIdentifierPreparer):  # type: ignore[misc]
 
     reserved_words = DMIdentifierPreparer.reserved_words | {
         "year", "month", "day", "hour", "minute", "second", "sql_calc_found_rows",
+        "body", "elsif", "exception", "exit", "goto", "others", "package", "raise", "rowtype",  # of its procedural language
     }  # fmt: skip
+
+
+class Day(Date):
+    """A calendar day; where the server's DATE carries a time of day (Oracle mode) the driver returns a datetime."""
+
+    def bind_processor(self, dialect: Any) -> None:
+        """Hand days to the driver as they are."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """Return the day alone, so that it compares with other days."""
+
+        def process(value: date | None) -> date | None:
+            return value.date() if isinstance(value, datetime) else value
+
+        return process
 
 
 class HardenedDameng(DMDialect_dmPython):  # type: ignore[misc]
@@ -220,6 +237,7 @@ class HardenedDameng(DMDialect_dmPython):  # type: ignore[misc]
     type_compiler_cls = HardenedTypes
     ddl_compiler = HardenedDDL
     preparer = HardenedPreparer
+    colspecs = {**DMDialect_dmPython.colspecs, Date: Day}
     driver_lock: AbstractContextManager[Any] = nullcontext()  # a lock where the adapter's option serialises the driver
     insert_returning = update_returning = delete_returning = False
     insert_executemany_returning = insert_executemany_returning_sort_by_parameter_order = False

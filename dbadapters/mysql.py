@@ -43,7 +43,7 @@ class MySQLAdapter(Adapter):
         "1927": errors.Disconnected, "1053": errors.Disconnected,
         "1045": errors.AuthFailed, "1698": errors.AuthFailed,
         "1044": errors.PermissionDenied, "1142": errors.PermissionDenied, "1143": errors.PermissionDenied,
-        "1146": errors.SchemaMismatch, "1054": errors.SchemaMismatch, "1050": errors.SchemaMismatch,
+        "1146": errors.SchemaMismatch, "1054": errors.SchemaMismatch, "1050": errors.SchemaMismatch, "1051": errors.SchemaMismatch,
         "1061": errors.SchemaMismatch, "1064": errors.SchemaMismatch,
         "1021": errors.DiskFull, "1114": errors.DiskFull, "1290": errors.ReadOnly, "1836": errors.ReadOnly,
         "1644": errors.ReadOnly,

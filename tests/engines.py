@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine, create_engine
+
 from dbadapters import Adapter, open_adapter
 from tests import servers
 
@@ -48,6 +50,14 @@ def open_test_adapter(engine_key: str, *, prefix: str = "rm", **options: Any) ->
     if engine_key == "sqlite":
         options.setdefault("synchronous", "OFF")
     return open_adapter(engine_urls(engine_key, name), **options)
+
+
+def reflecting_engine(adapter: Adapter) -> Engine:
+    """Return an engine whose inspector can read an adapter's database; the stand-in's is read as the MariaDB it is."""
+    if adapter.key == "dameng":
+        server, database = servers.mariadb(), adapter.database  # type: ignore[attr-defined]
+        return create_engine(f"mysql+pymysql://root@127.0.0.1:{server.port}/{database}")
+    return adapter.create_engine()
 
 
 test_adapter = open_test_adapter

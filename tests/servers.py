@@ -43,6 +43,16 @@ create event trigger kb_emu_tables on ddl_command_end when tag in ('CREATE TABLE
 """
 
 
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
+
+
+def data_folder(*, durable: bool) -> Path:
+    """Make a server's folder: in memory where it may lose its data and there is room, since each CREATE TABLE syncs files."""
+    roomy = not durable and MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM
+    return Path(tempfile.mkdtemp(prefix="regionmart-srv-", dir=MEMORY if roomy else None))
+
+
 def free_port() -> int:
     """Return a TCP port nobody listens on now."""
     with socket.socket() as probe:
@@ -68,7 +78,7 @@ class Server:
 
     def __init__(self, *, durable: bool = False) -> None:
         self.durable = durable
-        self.folder = Path(tempfile.mkdtemp(prefix="regionmart-srv-"))
+        self.folder = data_folder(durable=durable)
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.log = self.folder / "log"
@@ -110,6 +120,12 @@ class Server:
 
     def __exit__(self, *_details: object) -> None:
         self.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash; the folder stays, and `start` brings the server up again on the same port."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> None:
         """Stop by pid and remove the folder; may be called twice."""
@@ -177,6 +193,7 @@ class PostgresServer(Server):
             "-c", f"fsync={safe}", "-c", f"synchronous_commit={safe}", "-c", "max_connections=400", "-c", "shared_buffers=256MB",
         )  # fmt: skip
         _wait(self._answers, process, "postgres", self.log)
+        self.psql("template1", _EMULATION)  # every database is a copy of it
         return self
 
     def _answers(self) -> bool:
@@ -196,7 +213,6 @@ class PostgresServer(Server):
     def create_database(self, name: str) -> str:
         """Create a database with the emulation and return its URL."""
         self.psql("postgres", f"CREATE DATABASE {name}")
-        self.psql(name, _EMULATION)
         return f"kingbase+ksycopg2://regionmart@127.0.0.1:{self.port}/{name}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.audit.models import AuditCheckpoint, AuditEvent, AuditHead, AuditSeal
-from app.core import cas, clock, runtime
+from app.core import cas, clock, runtime, sql
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.ids import NODE_BITS, SEQUENCE_BITS, new_id
@@ -23,6 +23,7 @@ HEAD_ID = 1
 SETTLE_S = 2
 LATE = 15 * 60 * 1_000 << (NODE_BITS + SEQUENCE_BITS)  # how far back, in ids, a run looks for late commits
 ROUNDS = 10
+ANCHORS_AT_ONCE = 500  # the rest follows with the next run
 MAX_EXACT = 2**53
 ORIGIN = "regionmart"
 
@@ -42,13 +43,14 @@ def record(
             "actor": actor.name or "-", "merchant_id": str(actor.merchant_id), "action": action, "object_type": object_type,
             "object_id": str(object_id), "result": result, "address": actor.address or "-", "detail": _exact(detail or {}),
         }
-    ).decode()  # fmt: skip
-    session.add(
-        AuditEvent(
-            id=event_id, at=at, realm=actor.realm, account_id=actor.account_id, actor_name=(actor.name or "-")[:60],
-            merchant_id=actor.merchant_id, action=action, object_type=object_type, object_id=str(object_id)[:64],
-            result=result, address=actor.address or "-", payload=payload, leaf=leaf(payload.encode()).hex(),
-        )
+    )  # fmt: skip
+    sql.add(
+        AuditEvent,
+        {
+            "id": event_id, "at": at, "realm": actor.realm, "account_id": actor.account_id, "actor_name": (actor.name or "-")[:60],
+            "merchant_id": actor.merchant_id, "action": action, "object_type": object_type, "object_id": str(object_id)[:64],
+            "result": result, "address": actor.address or "-", "payload": payload.decode(), "leaf": leaf(payload).hex(),
+        },
     )  # fmt: skip
     return event_id
 
@@ -113,7 +115,7 @@ def seal_pending(limit: int | None = None, *, everything: bool = False) -> int:
 
 
 def checkpoint(force: bool = False) -> Checkpoint | None:
-    """Sign the present head when it grew, or as a heartbeat after the configured idle time.
+    """Sign the present head when it grew; where a heartbeat is configured, also after that many idle seconds.
 
     Returns the checkpoint, None when none is due. Caller holds the transaction.
     """
@@ -121,7 +123,7 @@ def checkpoint(force: bool = False) -> Checkpoint | None:
     last = session.scalar(select(AuditCheckpoint).order_by(AuditCheckpoint.number.desc()).limit(1))
     idle_s = runtime.current().settings.audit.checkpoint_interval_s
     grown = last is None or head.seq > last.size
-    overdue = last is not None and clock.now() - last.at >= timedelta(seconds=idle_s)
+    overdue = idle_s > 0 and last is not None and clock.now() - last.at >= timedelta(seconds=idle_s)
     if not (force or grown or overdue):
         return None
     frontier = load_frontier(last.frontier) if last else Frontier()
@@ -165,7 +167,10 @@ def anchor_committed() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "anchor.log"
     rows = session.scalars(
-        select(AuditCheckpoint).where(AuditCheckpoint.number > _last_anchored(file)).order_by(AuditCheckpoint.number)
+        select(AuditCheckpoint)
+        .where(AuditCheckpoint.number > _last_anchored(file))
+        .order_by(AuditCheckpoint.number)
+        .limit(ANCHORS_AT_ONCE)
     ).all()
     if not rows:
         return 0

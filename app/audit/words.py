@@ -6,7 +6,9 @@ THINGS = {
     "account": "账号", "address": "收货地址", "agreement": "协议", "audit": "审计日志", "category": "类目", "content": "内容",
     "home_block": "首页板块", "import": "批量导入", "job": "后台任务", "merchant": "商家", "notice": "公告", "order": "订单",
     "parcel": "包裹", "password": "口令", "payment": "支付", "product": "商品", "refund": "退款", "review": "评价",
-    "session": "登录会话", "stock": "库存", "trade": "交易", "message": "短信",
+    "session": "登录会话", "stock": "库存", "trade": "交易", "message": "短信", "promotion": "活动",
+    "coupon": "优惠券", "bank": "收款账户", "bill": "渠道账单", "case": "对账差异", "deposit": "保证金", "payout": "提现", "rate": "费率",
+    "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
 }  # fmt: skip
 VERBS = {
     "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",
@@ -19,6 +21,9 @@ VERBS = {
     "attribute_removed": "删除属性", "applied": "申请入驻", "reapplied": "重新申请", "licence_added": "新增资质",
     "shop_edited": "修改店铺", "suspended": "停业", "retried": "重新排队", "hide": "隐藏", "show": "恢复显示", "write": "发表",
     "reply": "回复", "agreement_publish": "发布协议", "block_add": "新增板块", "block_edit": "修改板块", "notice_draft": "起草公告",
+    "countersign_refused": "未通过复核", "claimed": "领取", "issued": "发放", "voided": "作废", "paused": "暂停", "ended": "结束",
+    "imported": "导入", "resolved": "处理", "taken": "认领", "offset": "抵扣", "paid": "付款登记", "returned": "退还",
+    "automatic": "自动申请", "exported": "导出", "file_taken": "取走付款文件", "requested": "申请", "held": "暂停", "saved": "保存", "failed": "登记失败",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip
 

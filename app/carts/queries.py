@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from app.carts.models import Cart, CartLine
 from app.carts.service import owner_key
 from app.catalog import queries as catalog
-from app.catalog.queries import Offer
-from app.core import clock
-from app.core.db import session
+from app.catalog.queries import Offer, PricedSku
+from app.core import clock, sql
 from app.inventory import queries as inventory
 from app.merchants import queries as merchants
 from app.merchants.queries import Shop
 from app.promotions import pricing
+from app.promotions import queries as promotions
+from app.promotions.queries import Buyer
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,22 @@ class LineView:
 
 @dataclass(frozen=True)
 class CartView:
-    """Lines by shop, lines that cannot be bought, and the price of the selected ones (None when none is)."""
+    """Lines by shop, lines that cannot be bought, and the price of the selected ones (None when none is).
+
+    progress: the next 满减 tier by merchant id; filler: a product that brings the nearest one within reach.
+    """
 
     shops: Sequence[tuple[Shop, Sequence[LineView]]]
     invalid: Sequence[LineView]
     quote: pricing.Quote | None
     unit_count: int
+    progress: Mapping[int, promotions.Progress]
+    filler: PricedSku | None
+
+    def unit_fen(self, line: LineView) -> int:
+        """Return a line's price for one unit: after item promotions when it is selected, else the list price."""
+        priced = {price.sku_id: price.unit_fen for price in self.quote.prices} if self.quote else {}
+        return priced.get(line.sku_id, line.offer.price_fen if line.offer else 0)
 
     @property
     def lines(self) -> list[LineView]:
@@ -47,22 +58,58 @@ class CartView:
         return [line for _, lines in self.shops for line in lines]
 
 
-def price(picked: Sequence[tuple[int, int]]) -> tuple[pricing.Quote, dict[int, Offer], dict[int, Shop]]:
-    """Quote (sku_id, quantity) pairs at present prices; two queries. Raises KeyError for an unknown SKU."""
-    offers = catalog.offers([sku_id for sku_id, _ in picked])
+def selection(account_id: int) -> tuple[list[tuple[int, int]], dict[int, Offer], dict[int, dict[int, int]]]:
+    """Return what checkout takes of an account's cart, as `view` shows it: (SKU, quantity) pairs, offers, free units.
+
+    Free units are those of `inventory.free_units`. Three queries.
+    """
+    rows = sql.read(_LINES, {"owner": owner_key(account_id, ""), "at": clock.now()}).all()
+    chosen = [(row.sku_id, row.quantity) for row in rows if row.is_selected]
+    skus = [sku_id for sku_id, _ in chosen]
+    offers, free = catalog.offers(skus), inventory.free_units(skus)
+    kept = [
+        (sku_id, quantity) for sku_id, quantity in chosen
+        if sku_id in offers and offers[sku_id].is_buyable and sum(free[sku_id].values()) >= quantity
+    ]  # fmt: skip
+    return kept, {sku_id: offers[sku_id] for sku_id, _ in kept}, free
+
+
+def price(
+    picked: Sequence[tuple[int, int]], known: Mapping[int, Offer] | None = None, buyer: Buyer = promotions.GUEST,
+    coupons: frozenset[int] | None = None,
+) -> tuple[pricing.Quote, dict[int, Offer], dict[int, Shop]]:  # fmt: skip
+    """Quote (sku_id, quantity) pairs at present prices with the coupons chosen (None: the best ones).
+
+    Two queries, one when the offers are known, and those of `promotions.context`. Raises KeyError for an unknown SKU.
+    """
+    offers = dict(known) if known is not None else catalog.offers([sku_id for sku_id, _ in picked])
     shops = merchants.shops(sorted({offer.merchant_id for offer in offers.values()}))
-    rules = {s.id: pricing.MerchantRule(s.freight_fen, s.free_over_fen) for s in shops.values()}
-    lines = [
-        pricing.Line(sku_id, offers[sku_id].merchant_id, offers[sku_id].price_fen, quantity, offers[sku_id].weight_g)
-        for sku_id, quantity in picked
-    ]
-    return pricing.quote(pricing.QuoteContext(rules), lines), offers, shops
+    lines = [_line(offers[sku_id], quantity) for sku_id, quantity in picked]
+    return pricing.quote(promotions.context(_freight(shops), buyer, coupons), lines), offers, shops
 
 
-def _living(owner: str) -> ColumnElement[bool]:
-    """Return the condition of the owner's usable cart: a guest's ends after its time, an account's does not."""
-    in_time = (Cart.account_id != 0) | (Cart.expires_at > clock.now())
-    return and_(Cart.owner_key == owner, Cart.merged_into == 0, in_time)
+def _line(offer: Offer, quantity: int) -> pricing.Line:
+    return promotions.line(
+        offer.sku_id, quantity, merchant_id=offer.merchant_id, product_id=offer.product_id, category_id=offer.category_id,
+        price_fen=offer.price_fen, area_code=offer.area_code, tags=offer.tag_names, weight_g=offer.weight_g,
+    )  # fmt: skip
+
+
+def _freight(shops: Mapping[int, Shop]) -> dict[int, pricing.MerchantRule]:
+    return {shop.id: pricing.MerchantRule(shop.freight_fen, shop.free_over_fen) for shop in shops.values()}
+
+
+# The owner's usable cart: a guest's ends after its time, an account's does not.
+_LIVING = and_(
+    Cart.owner_key == bindparam("owner"), Cart.merged_into == 0, (Cart.account_id != 0) | (Cart.expires_at > bindparam("at"))
+)
+_UNITS = select(func.sum(CartLine.quantity)).join(Cart, Cart.id == CartLine.cart_id).where(_LIVING)
+_LINES = (
+    select(CartLine.id, CartLine.sku_id, CartLine.quantity, CartLine.is_selected)
+    .join(Cart, Cart.id == CartLine.cart_id)
+    .where(_LIVING)
+    .order_by(CartLine.id.desc())
+)
 
 
 def unit_count(account_id: int, guest_token: str) -> int:
@@ -70,15 +117,13 @@ def unit_count(account_id: int, guest_token: str) -> int:
     owner = owner_key(account_id, guest_token)
     if not owner:
         return 0
-    statement = select(func.sum(CartLine.quantity)).join(Cart, Cart.id == CartLine.cart_id).where(_living(owner))
-    return int(session.scalar(statement) or 0)
+    return int(sql.read(_UNITS, {"owner": owner, "at": clock.now()}).scalar() or 0)
 
 
-def view(account_id: int, guest_token: str) -> CartView:
-    """Return the owner's cart; four queries whatever its size."""
+def view(account_id: int, guest_token: str, scanned_merchant_id: int = 0) -> CartView:
+    """Return the owner's cart; four queries whatever its size, those of `promotions.context`, and one for a filler."""
     owner = owner_key(account_id, guest_token)
-    statement = select(CartLine).join(Cart, Cart.id == CartLine.cart_id).where(_living(owner)).order_by(CartLine.id.desc())
-    rows = session.scalars(statement).all() if owner else []
+    rows = sql.read(_LINES, {"owner": owner, "at": clock.now()}).all() if owner else []
     ids = [row.sku_id for row in rows]
     offers, free = catalog.offers(ids), inventory.available(ids)
     shops = merchants.shops(sorted({offer.merchant_id for offer in offers.values()}))
@@ -95,10 +140,13 @@ def view(account_id: int, guest_token: str) -> CartView:
         else:
             grouped.setdefault(offer.merchant_id, []).append(line)
     chosen = [line for lines in grouped.values() for line in lines if line.is_selected and not line.reason]
-    rules = {s.id: pricing.MerchantRule(s.freight_fen, s.free_over_fen) for s in shops.values()}
-    priced = [
-        pricing.Line(c.sku_id, c.offer.merchant_id, c.offer.price_fen, c.quantity, c.offer.weight_g) for c in chosen if c.offer
-    ]
-    total = pricing.quote(pricing.QuoteContext(rules), priced) if priced else None
     by_shop = [(shops[merchant_id], lines) for merchant_id, lines in grouped.items()]
-    return CartView(by_shop, invalid, total, sum(row.quantity for row in rows))
+    units, priced = sum(row.quantity for row in rows), [_line(line.offer, line.quantity) for line in chosen if line.offer]
+    if not priced:
+        return CartView(by_shop, invalid, None, units, {}, None)
+    context = promotions.context(_freight(shops), Buyer(account_id, scanned_merchant_id))
+    total = pricing.quote(context, priced)
+    steps = promotions.progress(total, [rule for rule in context.rules if rule.runs_at(context.at)])
+    nearest = min((step for step in steps if step.gap_fen), key=lambda step: step.gap_fen, default=None)
+    filler = promotions.filler(nearest, total) if nearest is not None else None
+    return CartView(by_shop, invalid, total, units, {step.merchant_id: step for step in steps}, filler)

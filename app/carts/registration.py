@@ -6,10 +6,12 @@ from app.carts import service, storefront
 from app.core.domain import Domain
 from app.core.periodic import Periodic
 from app.identity import service as identity
+from app.web import figures
 
 
 def _start() -> None:
     identity.on_consumer_sign_in(service.merge)
+    figures.declare("me", "carts", storefront.figures_of, 10)
 
 
 def domain() -> Domain:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from app.carts.models import Cart, CartLine
 from app.catalog import queries as catalog
-from app.core import cas, clock, runtime
-from app.core.db import session
+from app.core import cas, clock, runtime, sql
+from app.core.db import Base, session
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.inventory import queries as inventory
@@ -18,6 +20,19 @@ from dbadapters.errors import UniqueViolation
 from security.tokens import digest
 
 MAX_QUANTITY = 99
+TOUCH_EVERY = timedelta(minutes=10)
+_CONTENTS = (
+    select(
+        Cart.id, Cart.account_id, Cart.merged_into, Cart.touched_at, Cart.expires_at, CartLine.id.label("line_id"), CartLine.sku_id,
+        CartLine.quantity,
+    )
+    .outerjoin(CartLine, CartLine.cart_id == Cart.id)
+    .where(Cart.owner_key == bindparam("owner"))
+)  # fmt: skip
+_BOUGHT = delete(sql.table_of(CartLine)).where(
+    CartLine.cart_id.in_(select(Cart.id).where(Cart.owner_key == bindparam("owner"))),
+    CartLine.sku_id.in_(bindparam("sku_ids", expanding=True)),
+)
 
 
 class CartMerged(Conflict):
@@ -33,36 +48,48 @@ def owner_key(account_id: int, guest_token: str) -> str:
     return f"g:{digest(guest_token)}"
 
 
-def _cart(owner: str, account_id: int) -> Cart:
-    """Return the owner's cart, made or revived on demand."""
+@dataclass(frozen=True)
+class Added:
+    """What a cart holds after units were added: of the variant, and of everything."""
+
+    quantity: int
+    unit_count: int
+
+
+def _open(owner: str, account_id: int) -> tuple[int, dict[int, tuple[int, int]]]:
+    """Return the owner's cart, made or revived on demand, and its lines as SKU -> (line id, quantity); one query."""
+    found = sql.read(_CONTENTS, {"owner": owner}).all()
     at = clock.now()
     expires_at = at + timedelta(seconds=runtime.current().settings.trade.cart_ttl_s)
-    cart = session.scalar(select(Cart).where(Cart.owner_key == owner))
-    if cart is None:
-        cart = Cart(id=new_id(), owner_key=owner, account_id=account_id, merged_into=0, touched_at=at, expires_at=expires_at)
-        session.add(cart)
-        _flush_or_run_again()
-        return cart
+    if not found:
+        cart_id = new_id()
+        cart = {"id": cart_id, "owner_key": owner, "account_id": account_id, "merged_into": 0}
+        _add_or_run_again(Cart, cart | {"touched_at": at, "expires_at": expires_at})
+        return cart_id, {}
+    cart = found[0]
     if cart.merged_into:
         raise CartMerged("cart.merged", "购物车已合并到您的账号，请刷新页面")
+    lines = {row.sku_id: (row.line_id, row.quantity) for row in found if row.line_id is not None}
     if cart.expires_at <= at and not account_id:
         session.execute(delete(CartLine).where(CartLine.cart_id == cart.id))
-    cart.touched_at, cart.expires_at = at, expires_at
-    return cart
+        lines = {}
+    if at - cart.touched_at >= TOUCH_EVERY or cart.expires_at <= at:  # its life is counted in days
+        cas.change(Cart, cart.id, where={"merged_into": 0}, values={"touched_at": at, "expires_at": expires_at})
+    return cart.id, lines
 
 
-def _flush_or_run_again() -> None:
-    """Flush a row with a unique key; when a twin request was faster, the door runs this one again."""
+def _add_or_run_again(model: type[Base], row: dict[str, Any]) -> None:
+    """Insert a row with a unique key (owner; cart and SKU); when a twin request was faster, the door runs this one again."""
     try:
-        session.flush()  # owner_key, and (cart, SKU), decide between twins
+        sql.add(model, row)
     except UniqueViolation as error:
         raise RunAgain("the cart was written by a twin request") from error
 
 
-def add(account_id: int, guest_token: str, sku_id: int, quantity: int) -> int:
-    """Put units of a variant into the cart; sums with what is there, capped by stock and 99. Returns the line's quantity.
+def add(account_id: int, guest_token: str, sku_id: int, quantity: int) -> Added:
+    """Put units of a variant into the cart; sums with what is there, capped by stock and 99.
 
-    Raises Invalid(`cart.quantity`), NotFound(`product.missing`), Conflict(`stock.short`).
+    Raises Invalid(`cart.quantity`), NotFound(`product.missing`), Conflict(`stock.short`), CartMerged.
     """
     if not 1 <= quantity <= MAX_QUANTITY:
         raise Invalid("cart.quantity", f"数量为 1–{MAX_QUANTITY}", field="quantity")
@@ -72,15 +99,16 @@ def add(account_id: int, guest_token: str, sku_id: int, quantity: int) -> int:
     free = inventory.available([sku_id])[sku_id]
     if free <= 0:
         raise Conflict("stock.short", "商品已售完")
-    cart = _cart(owner_key(account_id, guest_token), account_id)
-    line = session.scalar(select(CartLine).where(CartLine.cart_id == cart.id, CartLine.sku_id == sku_id))
-    if line is None:
-        line = CartLine(id=new_id(), cart_id=cart.id, sku_id=sku_id, quantity=0, is_selected=True, added_at=clock.now())
-        session.add(line)
-    total = min(line.quantity + quantity, free, MAX_QUANTITY)
-    line.quantity, line.is_selected = total, True
-    _flush_or_run_again()
-    return total
+    cart_id, lines = _open(owner_key(account_id, guest_token), account_id)
+    line_id, had = lines.get(sku_id, (0, 0))
+    total = min(had + quantity, free, MAX_QUANTITY)
+    if line_id:
+        if not cas.change(CartLine, line_id, where={"quantity": had}, values={"quantity": total, "is_selected": True}):
+            raise RunAgain("the line was changed by a twin request")
+    else:
+        line = {"id": new_id(), "cart_id": cart_id, "sku_id": sku_id, "quantity": total, "is_selected": True}
+        _add_or_run_again(CartLine, line | {"added_at": clock.now()})
+    return Added(total, sum(units for _, units in lines.values()) - had + total)
 
 
 def _own_line(account_id: int, guest_token: str, line_id: int) -> CartLine:
@@ -121,9 +149,8 @@ def select_all(account_id: int, guest_token: str, selected: bool) -> None:
 
 def remove_bought(account_id: int, sku_ids: list[int]) -> None:
     """Take bought variants out of the account's cart."""
-    cart_id = session.scalar(select(Cart.id).where(Cart.owner_key == owner_key(account_id, "")))
-    if cart_id is not None and sku_ids:
-        session.execute(delete(CartLine).where(CartLine.cart_id == cart_id, CartLine.sku_id.in_(sku_ids)))
+    if sku_ids:
+        session.connection().execute(_BOUGHT, {"owner": owner_key(account_id, ""), "sku_ids": sku_ids})
 
 
 def merge(account_id: int, guest_token: str) -> None:
@@ -137,11 +164,11 @@ def merge(account_id: int, guest_token: str) -> None:
     if guest is None or guest.merged_into or guest.expires_at <= clock.now():
         return
     guest_id = guest.id
-    mine = _cart(owner_key(account_id, ""), account_id)
-    if not cas.change(Cart, guest_id, where={"merged_into": 0}, values={"merged_into": mine.id}):
+    cart_id, _ = _open(owner_key(account_id, ""), account_id)
+    if not cas.change(Cart, guest_id, where={"merged_into": 0}, values={"merged_into": cart_id}):
         return
     lines = session.scalars(select(CartLine).where(CartLine.cart_id == guest_id)).all()
-    have = {row.sku_id: row for row in session.scalars(select(CartLine).where(CartLine.cart_id == mine.id))}
+    have = {row.sku_id: row for row in session.scalars(select(CartLine).where(CartLine.cart_id == cart_id))}
     free = inventory.available([row.sku_id for row in lines])
     for row in lines:
         cap = max(1, min(MAX_QUANTITY, free[row.sku_id]))  # a sold-out line stays visible, left out of checkout
@@ -150,7 +177,7 @@ def merge(account_id: int, guest_token: str) -> None:
         else:
             session.add(
                 CartLine(
-                    id=new_id(), cart_id=mine.id, sku_id=row.sku_id, quantity=min(row.quantity, cap), added_at=row.added_at,
+                    id=new_id(), cart_id=cart_id, sku_id=row.sku_id, quantity=min(row.quantity, cap), added_at=row.added_at,
                     is_selected=bool(row.is_selected) and free[row.sku_id] > 0,
                 )
             )  # fmt: skip

@@ -8,9 +8,12 @@ from flask import make_response, redirect, render_template, request
 
 from app.carts import queries, service
 from app.core import runtime
+from app.core.actor import Actor
 from app.core.errors import Invalid
 from app.core.tx import transaction
+from app.promotions import scanning
 from app.web import access
+from app.web.figures import Figure
 from app.web.flash import flash
 from app.web.surfaces import public, surface_blueprint
 from security.tokens import random_token
@@ -37,10 +40,9 @@ def _count(response: Any, units: int) -> Any:
     return response
 
 
-def _done(response: Any, guest_token: str = "") -> Any:
-    """Keep the guest's token and the unit count in cookies."""
-    account_id, known = _owner()
-    _count(response, queries.unit_count(account_id, guest_token or known))
+def _done(response: Any, units: int | None = None, guest_token: str = "") -> Any:
+    """Keep the guest's token and the unit count in cookies; the count is read unless given."""
+    _count(response, queries.unit_count(*_owner()) if units is None else units)
     if guest_token:
         ttl_s = runtime.current().settings.trade.cart_ttl_s
         response.set_cookie(COOKIE, guest_token, max_age=ttl_s, httponly=True, samesite="Lax", path="/",
@@ -48,11 +50,16 @@ def _done(response: Any, guest_token: str = "") -> Any:
     return response
 
 
+def figures_of(actor: Actor) -> list[Figure]:
+    """Return what the buyer's centre shows of the cart."""
+    return [Figure("购物车", queries.unit_count(actor.account_id, ""), "/cart", "件")]
+
+
 @bp.get("/cart")
 @public(PUBLIC_REASON)
 def cart() -> Any:
     """Show the cart; its unit count is brought up to date (signing in merges a guest's cart)."""
-    seen = queries.view(*_owner())
+    seen = queries.view(*_owner(), scanning.scanned(request.cookies.get(scanning.COOKIE, "")))
     page = render_template("carts/storefront/cart.html", cart=seen, tab="cart", cart_count=seen.unit_count)
     return _count(make_response(page), seen.unit_count)
 
@@ -68,13 +75,13 @@ def add() -> Any:
     fresh = "" if account_id or token else random_token()
     try:
         with transaction():
-            service.add(account_id, token or fresh, sku_id, quantity)
+            added = service.add(account_id, token or fresh, sku_id, quantity)
     except service.CartMerged:  # signed out again: the old token is used up
         fresh = random_token()
         with transaction():
-            service.add(account_id, fresh, sku_id, quantity)
+            added = service.add(account_id, fresh, sku_id, quantity)
     flash("已加入购物车")
-    return _done(redirect(access.safe_next(request.form.get("next"), "/cart"), 303), fresh)
+    return _done(redirect(access.safe_next(request.form.get("next"), "/cart"), 303), added.unit_count, fresh)
 
 
 @bp.post("/cart/lines/<int:line_id>")

@@ -41,8 +41,7 @@ def import_file(path: Path, code: str, *, dry_run: bool = False) -> ImportRun:
     """Import a file here and now, chunk by chunk, each in its own transaction; returns the finished run."""
     merchant = merchants.get_by_code(code)
     with transaction():
-        data = path.read_bytes()
-        run = runs.create(SYSTEM, path.name, data, dry_run=dry_run, merchant_id=merchant.id, queue=False)
+        run = runs.create(SYSTEM, path.name, path.read_bytes(), dry_run=dry_run, merchant_id=merchant.id, queue=False)
     run_id, spool = run.id, runs.spool_of(run)
     spool.build(runs.files().path(run.file_key), runs.category_map())
 

@@ -11,7 +11,7 @@ from app.core.money import format_yuan
 
 LABELS = {
     "title": "标题", "subtitle": "卖点", "category_id": "类目", "unit": "单位", "cold_chain": "储运条件", "attributes": "属性",
-    "skus": "规格与售价", "blocks": "图文介绍", "image_key": "主图", "gallery": "更多图片", "documents": "资料", "tags": "标签",
+    "skus": "规格与售价", "blocks": "图文介绍", "documents": "资料", "tags": "标签",
 }  # fmt: skip
 
 
@@ -36,12 +36,23 @@ def words(name: str, snapshot: Mapping[str, Any]) -> str:
         return "；".join(f"{gate.DOCUMENT_NAMES.get(d['kind'], d['kind'])} {d['number']} {d['valid_until']}" for d in value)
     if name == "tags":
         return "、".join(t[1] for t in value)
-    if name == "gallery":
-        return "、".join(key[3:11] for key in value)
     return "" if value == "-" else str(value)
 
 
-def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return a row for each part that stands in either snapshot."""
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each part that stands in either snapshot, what changed first; pictures are compared by `pictures`."""
     rows = [{"label": label, "before": words(n, before), "after": words(n, after)} for n, label in LABELS.items()]
-    return [row for row in rows if row["before"] or row["after"]]
+    seen = [{**row, "changed": row["before"] != row["after"]} for row in rows if row["before"] or row["after"]]
+    return sorted(seen, key=lambda row: not row["changed"]) if before else seen
+
+
+def pictures(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (key, 'new' | 'gone' | '') of every picture of either snapshot, those of the newer one first."""
+
+    def keys(snapshot: Mapping[str, Any]) -> list[str]:
+        found = [snapshot.get("image_key", "-"), *snapshot.get("gallery", ())]
+        return [key for key in dict.fromkeys(found) if key and key != "-"]
+
+    old, new = keys(before), keys(after)
+    marks = [(key, "" if key in old or not before else "new") for key in new]
+    return marks + [(key, "gone") for key in old if key not in new]

@@ -15,7 +15,7 @@ from app.core.errors import AppError, Invalid
 from app.core.tx import transaction
 from app.merchants import queries as merchants
 from app.merchants import service as merchants_service
-from app.web import access
+from app.web import access, figures
 from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
 
@@ -46,7 +46,7 @@ def dashboard() -> str:
         "catalog/merchant/dashboard.html",
         counts=queries.counts_for(actor),
         standing=merchants.standing(actor.merchant_id),
-        shop_id=actor.merchant_id,
+        figures=figures.show("merchant", actor),
         expiring=queries.expiring_documents(actor),
         kinds=gate.DOCUMENT_NAMES,
     )
@@ -58,11 +58,11 @@ def products() -> str:
     """List the shop's products."""
     actor, view = access.actor(), request.args.get("view", "all")
     category = request.args.get("category_id", "")
-    words = {"view": view if view in VIEWS else "all", "q": request.args.get("q", "").strip()}
+    words = {"view": view if view in VIEWS else "all", "q": request.args.get("q", "").strip()[:80]}
     page = queries.list_for(
         actor,
         **words,
-        category_id=int(category) if category.isdigit() else 0,
+        category_id=int(category) if category.isdigit() and len(category) < 20 else 0,
         cursor=request.args.get("cursor", ""),
     )
     return render_template(
@@ -75,20 +75,21 @@ def products() -> str:
 @bp.post("/products/shelf")
 @needs("product.edit")
 def shelf_many() -> Any:
-    """Put the chosen products on the shelf or take them off; each one succeeds or says why not."""
-    verb = service.put_on_shelf if request.form.get("intent") == "on" else service.take_off_shelf
+    """Submit the chosen products for review, put them on the shelf or take them off; each one succeeds or says why not."""
+    verbs = {"submit": service.submit, "on": service.put_on_shelf, "off": service.take_off_shelf}
+    verb, chosen = verbs.get(request.form.get("intent", ""), service.take_off_shelf), request.form.getlist("id")[:200]
     done, refused = 0, ""
-    for text in request.form.getlist("id")[:200]:
+    for text in chosen:
         try:
             with transaction():
-                verb(access.actor(), int(text) if text.isdigit() else 0)
+                verb(access.actor(), int(text) if text.isdigit() and len(text) < 20 else 0)
             done += 1
         except AppError as error:
             refused = error.message
-    flash(f"已处理 {done} 件商品" if done else "没有商品被处理", "ok" if done else "warn")
+    flash(f"已处理 {done} 件商品" if done else "没有商品被处理" if chosen else "请先勾选商品", "ok" if done else "warn")
     if refused:
-        flash(f"部分商品未处理：{refused}", "warn")
-    return redirect(url_for(".products"), 303)
+        flash(f"有 {len(chosen) - done} 件未处理：{refused}", "warn")
+    return redirect(url_for(".products", view=request.form.get("view") or None), 303)
 
 
 def _form_page(form: forms.ProductForm, grid: forms.Grid, product: Product | None, typed: dict[str, str]) -> str:

@@ -11,20 +11,25 @@ from app.catalog import queries
 from app.catalog.importing import runs
 from app.catalog.importing.result import template
 from app.catalog.merchant import bp
-from app.core.errors import Invalid
+from app.catalog.service import pictures
+from app.core.errors import AppError, Invalid
 from app.core.tx import transaction
+from app.merchants import service as merchants
 from app.web import access
+from app.web.flash import flash
 from app.web.surfaces import needs
 
+MOST_PICTURES = 40
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TONES = {"queued": "info", "running": "brand", "done": "ok", "failed": "bad"}
 
 
-def _index(error: str = "") -> str:
+def _index(error: str = "", refused: list[tuple[str, str]] | None = None, done: int = 0) -> str:
     page = queries.list_imports(access.actor(), request.args.get("cursor", ""))
     return render_template(
-        "catalog/merchant/imports.html", page=page, error=error, statuses=runs.STATUSES, tones=TONES
-    )
+        "catalog/merchant/imports.html", page=page, error=error, statuses=runs.STATUSES, tones=TONES, refused=refused,
+        done=done, most=MOST_PICTURES,
+    )  # fmt: skip
 
 
 @bp.get("/imports")
@@ -47,6 +52,31 @@ def start_import() -> Any:
     except Invalid as error:
         return _index(error.message), 422
     return redirect(url_for(".show_import", run_id=run.id), 303)
+
+
+@bp.post("/imports/pictures")
+@needs("product.edit")
+def attach_pictures() -> Any:
+    """Give pictures to drafts by their file names; each one succeeds or says why not."""
+    files = [f for f in request.files.getlist("pictures") if f.filename]
+    refused: list[tuple[str, str]] = [(f.filename or "", f"一次最多 {MOST_PICTURES} 张") for f in files[MOST_PICTURES:]]
+    done = 0
+    for file in files[:MOST_PICTURES]:
+        name = file.filename or ""
+        try:
+            pictures.find(access.actor(), name)  # before the picture is decoded and stored
+            key = merchants.store_picture(file.read(), field="pictures")
+            with transaction():
+                pictures.attach(access.actor(), name, key)
+            done += 1
+        except AppError as error:
+            refused.append((name, error.message))
+    if not files:
+        refused = [("—", "请先选择图片")]
+    if refused:
+        return _index(refused=refused, done=done), 200 if done else 422
+    flash(f"已为商品配上 {done} 张图片")
+    return redirect(url_for(".imports"), 303)
 
 
 @bp.get("/imports/template")

@@ -84,7 +84,11 @@ class Product(Base):
         UniqueConstraint("merchant_id", "external_code"),
         Index("ix_catalog_product__category", "category_id", "is_listed", "sold_count", "id"),
         Index("ix_catalog_product__listed", "is_listed", "sold_count", "id"),
+        Index("ix_catalog_product__category_price", "category_id", "is_listed", "price_min_fen", "id"),
+        Index("ix_catalog_product__category_new", "category_id", "is_listed", "id"),
         Index("ix_catalog_product__shop", "merchant_id", "is_listed", "id"),
+        Index("ix_catalog_product__shop_sold", "merchant_id", "is_listed", "sold_count", "id"),
+        Index("ix_catalog_product__shop_price", "merchant_id", "is_listed", "price_min_fen", "id"),
         Index("ix_catalog_product__review", "review", "submitted_at", "id"),
         CheckConstraint("price_min_fen >= 0 AND price_max_fen >= price_min_fen", name="price"),
     )
@@ -155,7 +159,7 @@ class Document(Base):
 
 
 class ProductVersion(Base):
-    """Snapshot of what buyers saw, per version; orders name the version."""
+    """Snapshot of what buyers saw, per version; orders name the version. approved_at: when it passed review."""
 
     __tablename__ = "catalog_product_version"
     id: Mapped[int] = pk()
@@ -164,6 +168,7 @@ class ProductVersion(Base):
     snapshot: Mapped[dict[str, Any]] = mapped_column(PortableJSON, nullable=False)
     changed_by: Mapped[int] = ref(default=0)
     at: Mapped[datetime] = instant()
+    approved_at: Mapped[datetime | None] = instant(nullable=True)
     __table_args__ = (UniqueConstraint("product_id", "version"),)
 
 

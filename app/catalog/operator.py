@@ -8,7 +8,7 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 
 from app.catalog import forms, gate, queries, service
-from app.catalog.diffing import compare
+from app.catalog.diffing import compare, pictures
 from app.catalog.merchant import REVIEWS, SHELVES, query_words
 from app.catalog.queries.desk import VIEWS
 from app.catalog.service.categories import KINDS
@@ -27,7 +27,7 @@ bp = surface_blueprint("operator", "catalog")
 def products() -> str:
     """List products, those waiting for review first and oldest first."""
     actor, view = access.actor(), request.args.get("view", "pending")
-    words = {"view": view if view in VIEWS else "pending", "q": request.args.get("q", "").strip()}
+    words = {"view": view if view in VIEWS else "pending", "q": request.args.get("q", "").strip()[:80]}
     page = queries.list_for(
         actor, **words, cursor=request.args.get("cursor", ""), oldest_first=words["view"] == "pending"
     )
@@ -40,19 +40,21 @@ def products() -> str:
 @bp.get("/products/<int:product_id>")
 @needs("product.audit")
 def product(product_id: int) -> str:
-    """Show a product, what changed since the version before, its evidence and the decision."""
+    """Show a product, what changed since the version that passed review last, its evidence and the decision."""
     row = queries.get_for(access.actor(), product_id)
     versions = queries.versions_of(product_id)
     against = request.args.get("against", "")
     older = [v for v in versions if v.version < row.version]
-    before = next((v for v in older if str(v.version) == against), older[0] if older else None)
+    approved = queries.approved_version(product_id, row.version)
+    before = next((v for v in older if str(v.version) == against), approved or (older[0] if older else None))
     current = versions[0].snapshot if versions else {}
     return render_template(
         "catalog/operator/product.html", product=row, versions=older, before=before, current=current,
         rows=compare(before.snapshot if before is not None else {}, current), reviews=REVIEWS, shelves=SHELVES,
+        pictures=pictures(before.snapshot if before is not None else {}, current),
         documents=queries.documents_of(product_id), kinds=gate.DOCUMENT_NAMES, today=queries.today(),
         standing=merchants.standing(row.merchant_id), tags=queries.tags_of(product_id), families=service.FAMILIES,
-        category=queries.find_category(row.category_id), attributes=queries.attributes_of(row.category_id),
+        category=queries.find_category(row.category_id), attributes=queries.attributes_of(row.category_id), approved=approved,
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ DEFAULTS = (
                 {"label": "地理标志", "icon": "badge-check", "href": "/search?tag=地理标志"},
                 {"label": "热销榜", "icon": "flame", "href": "/search?sort=sold"},
                 {"label": "亮照亮证", "icon": "file-badge", "href": "/licence"},
-                {"label": "公告资讯", "icon": "newspaper", "href": "/notices"},
+                {"label": "领券中心", "icon": "ticket-percent", "href": "/coupons"},
                 {"label": "我的订单", "icon": "clipboard-list", "href": "/orders"},
             ]
         },

@@ -32,10 +32,7 @@ def publish(event: Any) -> None:
     names = _handlers.get(type(event), [])
     if not names:
         return
-    event_id = new_id()
-    payload = asdict(event)
-    for name in names:
-        jobs.enqueue(name, payload, key=f"e{event_id}")
+    jobs.enqueue_all(names, asdict(event), key=f"e{new_id()}")
 
 
 def handlers_of(event_type: type[Any]) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint, select
+from sqlalchemy import UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core import clock
-from app.core.db import Base, PortableJSON, Str, instant, pk, session, text_column
+from app.core import clock, sql
+from app.core.db import Base, PortableJSON, Str, instant, pk, text_column
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 
@@ -27,6 +27,11 @@ class IdempotencyKey(Base):
     __table_args__ = (UniqueConstraint("scope", "request_key"),)
 
 
+_RECALL = select(IdempotencyKey.params_digest, IdempotencyKey.result).where(
+    IdempotencyKey.scope == bindparam("scope"), IdempotencyKey.key == bindparam("key")
+)
+
+
 def recall(scope: str, key: str, params_digest: str) -> dict[str, Any] | None:
     """Return the stored result of a key, or None when the command has not run.
 
@@ -34,21 +39,18 @@ def recall(scope: str, key: str, params_digest: str) -> dict[str, Any] | None:
     """
     if not 8 <= len(key) <= 80:
         raise Invalid("idempotency.key", "请求标识无效，请刷新页面后重试")
-    row = session.scalar(
-        select(IdempotencyKey).where(IdempotencyKey.scope == scope, IdempotencyKey.key == key)
-    )
+    row = sql.read(_RECALL, {"scope": scope, "key": key}).one_or_none()
     if row is None:
         return None
-    if row.params_digest != params_digest:
+    known_digest, result = row
+    if known_digest != params_digest:
         raise Conflict("idempotency.mismatch", "同一请求标识提交了不同内容，请刷新页面后重试")
-    return row.result
+    return dict(result)
 
 
 def remember(scope: str, key: str, params_digest: str, result: dict[str, Any]) -> None:
     """Store the result; the unique key makes a racing twin fail with UniqueViolation and retry into `recall`."""
-    session.add(
-        IdempotencyKey(
-            id=new_id(), scope=scope, key=key, params_digest=params_digest, result=result, created_at=clock.now()
-        )
+    sql.add(
+        IdempotencyKey,
+        {"id": new_id(), "scope": scope, "key": key, "params_digest": params_digest, "result": result, "created_at": clock.now()},
     )
-    session.flush()  # the unique key must be checked before any further effect

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Mapped
 
 from app.core import clock, ids
-from app.core.db import Base, instant, pk, session, text_column
+from app.core.db import Base, instant, pk, release_session, session, text_column
 from app.core.tx import retry_conflicts, transaction
-from dbadapters.errors import UniqueViolation
+from dbadapters.errors import DbError, UniqueViolation
 
+log = structlog.get_logger("regionmart.leases")
 NODE_LEASE_S = 24 * 3_600
+RENEW_EVERY_S, RETRY_S = NODE_LEASE_S / 4, 60.0
 MAX_NODES = 1 << ids.NODE_BITS
 
 
@@ -66,8 +70,8 @@ def try_lease(lease_id: int, name: str, owner: str, ttl_s: int) -> bool:
 def lease_node() -> int:
     """Lease a free node id for this process and install it in `core.ids`; returns the node id.
 
-    Raises RuntimeError when all 1,024 are held. Node leases live a day: a process that runs longer renews
-    through `renew_node`, and a dead process's node is reused only after its clock range has passed.
+    Raises RuntimeError when all 1,024 are held. Node leases live a day: a process that runs longer renews its own
+    (`keep_node`), and a dead process's node is reused only after its clock range has passed.
     """
     owner = f"{process_name()}:{clock.microseconds(clock.now())}"
     start = os.getpid() % MAX_NODES
@@ -94,6 +98,25 @@ def renew_node() -> None:
     lease_id, owner = _owners[os.getpid()]
     if not try_lease(lease_id, f"node-{lease_id - 1}", owner, NODE_LEASE_S):
         lease_node()
+
+
+def keep_node() -> None:
+    """Renew this process's node lease in a thread for as long as the process lives; the web and worker doors call it."""
+
+    def keep() -> None:
+        wait = RENEW_EVERY_S
+        while not pause.wait(wait):
+            try:
+                renew_node()
+                wait = RENEW_EVERY_S
+            except (DbError, RuntimeError):
+                log.exception("node.renew_failed")
+                wait = RETRY_S
+            finally:
+                release_session()
+
+    pause = threading.Event()
+    threading.Thread(target=keep, name="node-lease", daemon=True).start()
 
 
 def release_node() -> None:

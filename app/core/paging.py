@@ -46,6 +46,12 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
     return values
 
 
+def cut(rows: Sequence[T], size: int, key: Callable[[T], Sequence[Any]]) -> Page[T]:
+    """Make a page of `size` rows out of rows read one further."""
+    shown = rows[:size]
+    return Page(shown, encode_cursor(key(shown[-1])) if len(rows) > size else "")
+
+
 def paginate(
     statement: Select[Any],
     columns: Sequence[Any],
@@ -67,7 +73,4 @@ def paginate(
         statement = statement.where(keyset(columns, values, descending=descending))
     ordering = [c.desc() if descending else c.asc() for c in columns]
     result = session.execute(statement.order_by(*ordering).limit(size + 1))
-    rows = list(result.scalars() if scalars else result)
-    more = len(rows) > size
-    rows = rows[:size]
-    return Page(rows, encode_cursor(key(rows[-1])) if more else "")
+    return cut(list(result.scalars() if scalars else result), size, key)

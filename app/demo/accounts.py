@@ -7,7 +7,8 @@ CONSUMER_PHONE = "13800001234"
 
 STAFF = (
     ("operator", "yunying", "陈玉兰", ("operations",)), ("operator", "shenhe", "赵明德", ("reviewer",)),
-    ("operator", "yunwei", "孙立", ("system",)), ("government", "jianguan", "刘志远", ("supervisor",)),
+    ("operator", "yunwei", "孙立", ("system",)), ("operator", "caiwu", "何静", ("finance",)),
+    ("operator", "fuhe", "吕敏", ("finance",)), ("government", "jianguan", "刘志远", ("supervisor",)),
     ("security", "sysadmin", "王系统", ("system_admin",)), ("security", "secadmin", "李安全", ("security_admin",)),
     ("security", "auditor", "周审计", ("audit_admin",)),
 )  # fmt: skip
@@ -19,6 +20,6 @@ def banner() -> list[str]:
     return [
         f"演示口令（除消费者外通用）：{PASSWORD}",
         f"商城 手机 {CONSUMER_PHONE}（验证码显示在页面上） · 商家 {MERCHANT_LOGIN}",
-        "运营 yunying（运营） shenhe（审核） yunwei（运维） · 监管 jianguan",
+        "运营 yunying（运营） shenhe（审核） yunwei（运维） caiwu、fuhe（财务） · 监管 jianguan",
         "三员 sysadmin（系统） secadmin（安全） auditor（审计）",
     ]

@@ -10,6 +10,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.fulfilment import service
 from app.fulfilment.forms import ShipForm
+from app.identity import queries as identity
 from app.orders import queries as orders
 from app.web import access
 from app.web.flash import flash
@@ -23,8 +24,14 @@ bp = surface_blueprint("merchant", "fulfilment")
 def ship_form(order_id: int) -> str:
     """Show the shipping form of one order."""
     order = orders.get_for(access.actor(), order_id)
-    lines = orders.lines_of([order_id])
-    return render_template("fulfilment/merchant/ship.html", order=order, lines=lines, form=ShipForm())
+    return _page(order, ShipForm())
+
+
+def _page(order: Any, form: ShipForm) -> str:
+    return render_template(
+        "fulfilment/merchant/ship.html", order=order, lines=orders.lines_of([order.id]), form=form,
+        receiver=orders.receiver_of(order), area=identity.area_name(order.area_code),
+    )  # fmt: skip
 
 
 @bp.post("/orders/<int:order_id>/ship")
@@ -44,5 +51,4 @@ def ship(order_id: int) -> Any:
         else:
             flash(f"订单 {order.order_no} 已发货")
             return redirect(f"/merchant/orders/{order_id}", 303)
-    lines = orders.lines_of([order_id])
-    return render_template("fulfilment/merchant/ship.html", order=order, lines=lines, form=form), 422
+    return _page(orders.get_for(access.actor(), order_id), form), 422

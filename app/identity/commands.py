@@ -41,6 +41,27 @@ def create(realm: str, login: str, name: str, roles: tuple[str, ...], merchant: 
     click.echo(f"已创建账号 {account.login_name}（{account.id}）")
 
 
+@user_group.command("reset-password")
+@click.option("--realm", required=True, type=click.Choice(["operator", "government", "security", "merchant"]))
+@click.option("--login", required=True, help="登录名")
+@click.password_option(prompt="临时口令")
+def reset(realm: str, login: str, password: str) -> None:
+    """在主机上重置口令（下次登录须修改）；三员丢失口令而无人复核时由此恢复，写入审计日志。"""
+    from app.core.actor import SYSTEM
+    from app.core.console import open_database
+    from app.core.errors import NotFound
+    from app.core.tx import transaction
+    from app.identity import queries, service
+
+    open_database()
+    account = queries.find_by_login(realm, login)
+    if account is None:
+        raise NotFound("account.missing", f"没有登录名为“{login}”的账号")
+    with transaction():
+        service.reset_password(SYSTEM, account.id, password)
+    click.echo(f"已重置 {login} 的口令，下次登录须修改")
+
+
 @user_group.command("list")
 @click.option("--realm", default="", type=click.Choice(["", "merchant", "operator", "government", "security"]), help="只列一个门户")
 def list_users(realm: str) -> None:

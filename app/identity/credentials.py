@@ -10,7 +10,7 @@ from app.audit import service as audit
 from app.core import clock, runtime
 from app.core.actor import Actor
 from app.core.db import session
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.identity.models import Account, Session
 from security import passwords
 
@@ -55,18 +55,36 @@ def change_password(actor: Actor, current: str, password: str) -> None:
     audit.record(actor, "password.changed", "account", account.id)
 
 
-def reset_password(actor: Actor, account_id: int, password: str) -> None:
+def require_countersign(actor: Actor, realm: str, account_id: int, countersigned_by: int) -> None:
+    """Refuse what would give the actor the account of one of the three administrators without a second one's consent.
+
+    The console on the host acts as the system and needs none. Raises Forbidden(`account.countersign`), Conflict when the
+    second administrator would consent to a change of the own account.
+    """
+    if realm != "security" or actor.realm == "system":
+        return
+    if not countersigned_by or countersigned_by == actor.account_id:
+        raise Forbidden("account.countersign", "三员账号的新建与口令重置须由安全管理员现场复核", field="approver_login")
+    if countersigned_by == account_id:
+        raise Conflict("account.countersign_self", "不能复核自己的账号，请由另一名安全管理员复核", field="approver_login")
+
+
+def reset_password(actor: Actor, account_id: int, password: str, *, countersigned_by: int = 0) -> None:
     """Give an account a temporary password: unlocks it, ends its sessions, and it must be changed at the next sign-in.
 
-    Raises NotFound, Conflict for one's own account, Invalid(`password.weak`).
+    For one of the three administrators `countersigned_by` names who consented (`service.countersign`). Raises NotFound,
+    Conflict for one's own account, Invalid(`password.weak`), Forbidden(`account.countersign`).
     """
     account = session.get(Account, account_id)
     if account is None or account.password_hash == "-":  # noqa: S105 - the mark of accounts without one
         raise NotFound("account.missing", "账号不存在或不使用口令登录")
     if account_id == actor.account_id:
         raise Conflict("account.self", "请在“修改口令”中更换自己的口令")
+    require_countersign(actor, account.realm, account_id, countersigned_by)
     check_password_policy(password, account.login_name)
     account.password_hash, account.must_change = hashed(password), True
     account.failed_count, account.locked_until = 0, None
     _end_sessions(account_id)
-    audit.record(actor, "password.reset", "account", account_id)
+    audit.record(
+        actor, "password.reset", "account", account_id, detail={"countersigned_by": countersigned_by} if countersigned_by else None
+    )

@@ -45,7 +45,14 @@ def _console_roles() -> list[tuple[str, str]]:
     return [(f"{r.realm}/{r.code}", f"{realms[r.realm]} · {r.name}") for r in BUILT_IN_ROLES if r.realm in realms]
 
 
-class AccountForm(CleanForm):
+class CountersignedForm(CleanForm):
+    """What a security administrator signs on the spot when it concerns one of the three administrators."""
+
+    approver_login = StringField("安全管理员登录名")
+    approver_password = PasswordField("安全管理员口令")
+
+
+class AccountForm(CountersignedForm):
     """A new administrator, operator or regulator."""
 
     role = SelectField("门户与角色", choices=_console_roles())
@@ -54,7 +61,7 @@ class AccountForm(CleanForm):
     password = PasswordField("初始口令", [Required()])
 
 
-class ResetForm(CleanForm):
+class ResetForm(CountersignedForm):
     """A temporary password for somebody else's account."""
 
     password = PasswordField("临时口令", [Required()])

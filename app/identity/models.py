@@ -92,7 +92,11 @@ class Session(Base):
 
 
 class SmsCode(Base):
-    """A one-time code for a phone: digest only, five tries, five minutes, one per minute and purpose."""
+    """A one-time code for a phone: digest only, five tries, five minutes, one per minute and purpose.
+
+    address and device (digest of the browser's random cookie) say where it was asked for, so that one place cannot have
+    codes sent to many phones.
+    """
 
     __tablename__ = "identity_sms_code"
     id: Mapped[int] = pk()
@@ -103,7 +107,13 @@ class SmsCode(Base):
     created_at: Mapped[datetime] = instant()
     expires_at: Mapped[datetime] = instant()
     used_us: Mapped[int] = mapped_column(BigInteger, nullable=False, default=0)
-    __table_args__ = (Index("ix_identity_sms_code__phone", "phone_index", "purpose", "id"),)
+    address: Mapped[str | None] = text_column(64, nullable=True)
+    device: Mapped[str | None] = text_column(64, nullable=True)
+    __table_args__ = (
+        Index("ix_identity_sms_code__phone", "phone_index", "purpose", "id"),
+        Index("ix_identity_sms_code__address", "address", "created_at"),
+        Index("ix_identity_sms_code__device", "device", "created_at"),
+    )
 
 
 class Address(Base):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
-from app.core import clock, runtime
+from app.core import clock, runtime, sql
 from app.core.actor import Actor
 from app.core.cache_reset import on_reset
 from app.core.db import session
@@ -17,6 +18,7 @@ from app.core.errors import NotFound
 from app.core.paging import Page, paginate
 from app.core.tx import in_transaction, transaction
 from app.identity.models import Account, AccountRole, Address, Area, Role, RolePermission, Session
+from app.identity.phones import normal_phone, phone_index
 from security.masking import mask_phone
 from security.tokens import digest
 
@@ -41,31 +43,35 @@ def idle_and_absolute(surface: str) -> tuple[int, int]:
     return security.session_idle_s, security.session_absolute_s
 
 
+_SESSION = (
+    select(
+        Session.id.label("session_id"), Session.revoked_us, Session.idle_until, Session.expires_at, Session.seen_at,
+        Account.id.label("account_id"), Account.status, Account.must_change, Account.realm, Account.display_name, Account.merchant_id,
+        Account.area_code,
+    )
+    .join(Account, Account.id == Session.account_id)
+    .where(Session.token_digest == bindparam("token_digest"), Session.surface == bindparam("surface"))
+)  # fmt: skip
+
+
 def load_session(surface: str, token: str, address: str) -> Actor | None:
     """Return the actor of a live session, None for an unknown, expired or revoked one; one query.
 
     Moves the idle limit at most once a minute, in its own transaction.
     """
     at = clock.now()
-    row = session.execute(
-        select(Session, Account)
-        .join(Account, Account.id == Session.account_id)
-        .where(Session.token_digest == digest(token), Session.surface == surface)
-    ).one_or_none()
-    if row is None:
+    row = sql.read(_SESSION, {"token_digest": digest(token), "surface": surface}).one_or_none()
+    if row is None or row.revoked_us or at >= row.idle_until or at >= row.expires_at or row.status != "active":
         return None
-    current, account = row
-    if current.revoked_us or at >= current.idle_until or at >= current.expires_at or account.status != "active":
-        return None
-    permissions, names = permissions_of(account.id)
-    if account.must_change:
+    permissions, names = permissions_of(row.account_id)
+    if row.must_change:
         permissions = frozenset()  # a temporary password opens nothing but the page that changes it
     actor = Actor(
-        realm=account.realm, account_id=account.id, name=account.display_name, permissions=permissions,
-        merchant_id=account.merchant_id, area_code=account.area_code, session_id=current.id, address=address, roles=names,
+        realm=row.realm, account_id=row.account_id, name=row.display_name, permissions=permissions,
+        merchant_id=row.merchant_id, area_code=row.area_code, session_id=row.session_id, address=address, roles=names,
     )  # fmt: skip
-    if at - current.seen_at >= timedelta(seconds=SEEN_EVERY_S):
-        _touch(current.id, surface)
+    if at - row.seen_at >= timedelta(seconds=SEEN_EVERY_S):
+        _touch(row.session_id, surface)
     return actor
 
 
@@ -128,7 +134,15 @@ class AddressView:
     is_default: bool
 
 
-def _view(row: Address) -> AddressView:
+_ADDRESS_COLUMNS = (
+    Address.id, Address.receiver_enc, Address.phone_enc, Address.street_enc, Address.area_code, Address.is_default,
+)  # fmt: skip
+_ADDRESS = select(*_ADDRESS_COLUMNS).where(
+    Address.id == bindparam("address_id"), Address.account_id == bindparam("account_id"), Address.deleted_us == 0
+)
+
+
+def _view(row: Any) -> AddressView:
     cipher = runtime.current().cipher
 
     def clear(column: str) -> str:
@@ -142,8 +156,8 @@ def _view(row: Address) -> AddressView:
 
 def list_addresses(account_id: int) -> list[AddressView]:
     """Return an account's addresses, the default first."""
-    rows = session.scalars(
-        select(Address)
+    rows = session.execute(
+        select(*_ADDRESS_COLUMNS)
         .where(Address.account_id == account_id, Address.deleted_us == 0)
         .order_by(Address.is_default.desc(), Address.id.desc())
         .limit(50)
@@ -153,8 +167,8 @@ def list_addresses(account_id: int) -> list[AddressView]:
 
 def get_address(account_id: int, address_id: int) -> AddressView:
     """Return one of an account's addresses. Raises NotFound."""
-    row = session.get(Address, address_id)
-    if row is None or row.account_id != account_id or row.deleted_us:
+    row = sql.read(_ADDRESS, {"address_id": address_id, "account_id": account_id}).one_or_none()
+    if row is None:
         raise NotFound("address.missing", "收货地址不存在")
     return _view(row)
 
@@ -173,6 +187,16 @@ def get_account(account_id: int) -> Account:
     if account is None:
         raise NotFound("account.missing", "账号不存在")
     return account
+
+
+def holds_role(account_id: int, realm: str, code: str) -> bool:
+    """Tell whether an account holds a built-in role now; not from the cache."""
+    statement = (
+        select(AccountRole.id)
+        .join(Role, Role.id == AccountRole.role_id)
+        .where(AccountRole.account_id == account_id, Role.realm == realm, Role.code == code)
+    )
+    return session.scalar(statement.limit(1)) is not None
 
 
 def is_locked(account: Account) -> bool:
@@ -216,3 +240,13 @@ def list_roles() -> list[tuple[Role, list[str]]]:
 def find_by_login(realm: str, login_name: str) -> Account | None:
     """Return an account by its login name, or None."""
     return session.scalar(select(Account).where(Account.realm == realm, Account.login_name == login_name))
+
+
+def consumers_by_phone(phones: Sequence[str]) -> list[int]:
+    """Return the ids of active consumers with these numbers; unknown ones are absent. One query. Raises Invalid(`phone.format`)."""
+    indexes = [phone_index(normal_phone(phone)) for phone in phones]
+    if not indexes:
+        return []
+    a = Account
+    found = select(a.id).where(a.realm == "consumer", a.phone_index.in_(indexes), a.status == "active").order_by(a.id)
+    return list(session.scalars(found))

@@ -17,26 +17,33 @@ class RoleSpec:
 
 
 BUILT_IN_ROLES = (
-    RoleSpec("consumer", "consumer", "消费者", ("cart.checkout", "order.own", "review.write", "account.own")),
+    RoleSpec("consumer", "consumer", "消费者", ("cart.checkout", "order.own", "review.write", "account.own", "coupon.own")),
     RoleSpec(
         "merchant", "owner", "店主",
         ("dashboard.merchant", "shop.edit", "product.view", "product.edit", "product.import", "stock.view", "stock.adjust",
-         "merchant_order.view", "merchant_order.ship", "review.reply"),
+         "merchant_order.view", "merchant_order.ship", "review.reply", "merchant_promotion.view", "merchant_promotion.edit",
+         "funds.view", "funds.manage"),
     ),
     RoleSpec(
         "merchant", "clerk", "店员",
-        ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.ship"),
+        ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.ship", "merchant_promotion.view"),
     ),
     RoleSpec(
         "operator", "operations", "运营岗",
         ("dashboard.operator", "merchant.view", "order.view", "stock.monitor", "content.edit", "payment.view", "review.moderate",
-         "job.view", "category.edit"),
+         "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue"),
     ),
     RoleSpec(
         "operator", "reviewer", "审核岗",
-        ("dashboard.operator", "merchant.view", "merchant.review", "product.audit", "review.moderate"),
+        ("dashboard.operator", "merchant.view", "merchant.review", "product.audit", "review.moderate", "promotion.view",
+         "promotion.approve"),
     ),
     RoleSpec("operator", "system", "系统运维岗", ("dashboard.operator", "job.view", "job.retry", "payment.view")),
+    RoleSpec(
+        "operator", "finance", "财务岗",
+        ("dashboard.operator", "order.view", "payment.view", "finance.view", "finance.rate", "finance.payout", "finance.recon",
+         "finance.refund", "finance.deposit"),
+    ),
     RoleSpec("government", "supervisor", "监管人员", ("board.view",)),
     RoleSpec("security", "system_admin", "系统管理员", ("account.view", "account.manage"), "three_administrators"),
     RoleSpec("security", "security_admin", "安全管理员", ("role.view", "session.view", "account.view"), "three_administrators"),

@@ -7,10 +7,10 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 
 from app.core import permissions
-from app.core.errors import AppError
+from app.core.errors import AppError, Invalid
 from app.core.tx import transaction
 from app.identity import queries, service
-from app.identity.forms import AccountForm, ResetForm
+from app.identity.forms import AccountForm, CountersignedForm, ResetForm
 from app.identity.sign_in import console_blueprint
 from app.web import access
 from app.web.flash import flash
@@ -53,10 +53,11 @@ def new_account() -> Any:
     if request.method == "POST" and form.validate():
         realm, _, role = form.role.data.partition("/")
         try:
+            beside = _countersigned(realm, form)
             with transaction():
                 service.create_account(
                     access.actor(), realm, form.login_name.data, form.display_name.data, password=form.password.data,
-                    roles=(role,), must_change=True,
+                    roles=(role,), must_change=True, countersigned_by=beside,
                 )  # fmt: skip
         except AppError as error:
             form.add_error(error)
@@ -64,6 +65,20 @@ def new_account() -> Any:
             flash(f"账号 {form.login_name.data} 已创建")
             return redirect(url_for(".accounts"), 303)
     return render_template("identity/security/new_account.html", form=form), 422 if request.method == "POST" else 200
+
+
+def _countersigned(realm: str, form: CountersignedForm) -> int:
+    """Return who stands beside the actor, 0 when nobody is needed or the fields are empty; in a transaction of its own.
+
+    Raises Invalid(`account.countersign`) when login name or password are wrong, or the account is no security administrator's.
+    """
+    if realm != "security" or not (form.approver_login.data and form.approver_password.data):
+        return 0
+    with transaction():  # a wrong password stays counted whatever becomes of the request
+        beside = service.countersign(access.actor(), form.approver_login.data, form.approver_password.data)
+    if not beside:
+        raise Invalid("account.countersign", "复核未通过：登录名或口令不正确，或该账号不是可用的安全管理员", field="approver_login")
+    return beside
 
 
 @bp.post("/accounts/<int:account_id>/status")
@@ -83,8 +98,9 @@ def reset_password(account_id: int) -> Any:
     account, form = queries.get_account(account_id), ResetForm.from_request()
     if request.method == "POST" and form.validate():
         try:
+            beside = _countersigned(account.realm, form)
             with transaction():
-                service.reset_password(access.actor(), account_id, form.password.data)
+                service.reset_password(access.actor(), account_id, form.password.data, countersigned_by=beside)
         except AppError as error:
             form.add_error(error)
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from app.audit import service as audit
 from app.core import cas, clock, events, runtime
@@ -19,7 +19,13 @@ from app.core.ids import new_id
 from app.core.text import clean, half_width
 from app.identity import queries
 from app.identity.addresses import add_address, edit_address, make_default, remove_address
-from app.identity.credentials import change_password, check_password_policy, hashed, reset_password
+from app.identity.credentials import (
+    change_password,
+    check_password_policy,
+    hashed,
+    require_countersign,
+    reset_password,
+)
 from app.identity.events import AccountRegistered, SignInCodeIssued
 from app.identity.models import Account, AccountRole, Role, RolePermission, Session, SmsCode
 from app.identity.phones import normal_phone, phone_index
@@ -32,10 +38,9 @@ from security.tokens import digest, random_token
 CODE_TTL_S = 300
 CODE_EVERY_S = 60
 CODE_TRIES = 5
-CODES_PER_DAY = 20
 SignInHook = Callable[[int, str], None]
 __all__ = [
-    "add_address", "change_password", "check_code", "check_password_policy", "create_account", "edit_address", "grant_roles",
+    "add_address", "change_password", "check_code", "check_password_policy", "countersign", "create_account", "edit_address", "grant_roles",
     "install_roles", "make_default", "normal_phone", "on_consumer_sign_in", "phone_index", "remove_address", "request_code",
     "reset_password", "revoke_session", "revoke_sessions", "set_status", "sign_in_with_code", "sign_in_with_password", "sign_out",
 ]  # fmt: skip
@@ -70,12 +75,14 @@ def install_roles() -> None:
 def create_account(
     actor: Actor, realm: str, login_name: str, display_name: str, *, password: str | None = None,
     phone: str | None = None, roles: Iterable[str] = (), merchant_id: int = 0, area_code: str = "-",
-    must_change: bool = False,
+    must_change: bool = False, countersigned_by: int = 0,
 ) -> Account:  # fmt: skip
-    """Create an account with roles of its realm.
+    """Create an account with roles of its realm; one of the three administrators needs `countersigned_by` (`countersign`).
 
-    Raises Conflict(`account.taken`), Invalid(`password.weak`), Invalid(`role.unknown`), Conflict(`role.exclusive`).
+    Raises Conflict(`account.taken`), Invalid(`password.weak`), Invalid(`role.unknown`), Conflict(`role.exclusive`),
+    Forbidden(`account.countersign`).
     """
+    require_countersign(actor, realm, 0, countersigned_by)
     login = clean(login_name)
     if not 2 <= len(login) <= 64 or not clean(display_name):
         raise Invalid("account.login_name", "请填写登录名（至少 2 个字符）和姓名", field="login_name")
@@ -101,7 +108,8 @@ def create_account(
     except UniqueViolation:
         raise Conflict("account.taken", "该登录名已被使用", field="login_name") from None
     grant_roles(account, roles)
-    audit.record(actor, "account.created", "account", account_id, detail={"realm": realm, "roles": sorted(roles)})
+    detail = {"realm": realm, "roles": sorted(roles)} | ({"countersigned_by": countersigned_by} if countersigned_by else {})
+    audit.record(actor, "account.created", "account", account_id, detail=detail)
     return account
 
 
@@ -163,6 +171,14 @@ def sign_in_with_password(
     Counts failures and locks; the caller commits in either case so that failures stay counted. Unknown names cost the
     same time as known ones.
     """
+    account = _authenticated(realm, login_name, password, address)
+    if account is None:
+        return None, None
+    return _open_session(account, surface, address, agent), account
+
+
+def _authenticated(realm: str, login_name: str, password: str, address: str) -> Account | None:
+    """Return the usable account whose password this is; counts and records a refusal."""
     security = runtime.current().settings.security
     account = queries.find_by_login(realm, clean(login_name))
     at = clock.now()
@@ -172,11 +188,26 @@ def sign_in_with_password(
     locked = account is not None and account.locked_until is not None and account.locked_until > at
     if account is None or not (right and usable) or locked:
         _refuse(account, login_name, realm, address, locked=bool(locked), right=right)
-        return None, None
+        return None
     account.failed_count, account.locked_until = 0, None
     if passwords.needs_rehash(stored, security.password_iterations):
         account.password_hash = hashed(password)
-    return _open_session(account, surface, address, agent), account
+    return account
+
+
+def countersign(actor: Actor, login_name: str, password: str) -> int:
+    """Check the security administrator who stands beside the actor; returns the account id, 0 when refused.
+
+    What gives somebody the account of one of the three administrators needs the system and a security administrator
+    together (compliance.md §1.3). The caller commits in either case: a wrong password counts and locks as at sign-in.
+    """
+    account = _authenticated("security", login_name, password, actor.address)
+    if account is None:
+        return 0
+    if account.id == actor.account_id or account.must_change or not queries.holds_role(account.id, "security", "security_admin"):
+        audit.record(actor, "account.countersign_refused", "account", account.id, result="refused")
+        return 0
+    return account.id
 
 
 def _refuse(account: Account | None, login: str, realm: str, address: str, *, locked: bool, right: bool) -> None:
@@ -224,30 +255,41 @@ def _code_digest(index: str, code: str) -> str:
     return hmac_sm3(runtime.current().keyring.primary("token").key, f"sms|{index}|{code}".encode()).hex()
 
 
-def request_code(phone: str, address: str, purpose: str = "sign_in") -> tuple[int, str]:
-    """Issue a six-digit code for a phone; returns (row id, code). The code is sent by an event.
+def _codes_since(at: datetime, *where: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(SmsCode).where(SmsCode.created_at > at, *where)) or 0
 
-    Raises Invalid(`phone.format`), TooMany(`sms.too_soon`, `sms.daily`).
-    """
-    number, at = normal_phone(phone), clock.now()
-    index = phone_index(number)
+
+def _limit_codes(index: str, purpose: str, address: str, device: str) -> None:
+    """Refuse another code for a phone, from an address or from a device that has had its share."""
+    limits, at = runtime.current().settings.sms, clock.now()
     last = session.scalar(
         select(SmsCode.created_at).where(SmsCode.phone_index == index, SmsCode.purpose == purpose).order_by(SmsCode.id.desc()).limit(1)
     )
     if last is not None and at - last < timedelta(seconds=CODE_EVERY_S):
         raise TooMany("sms.too_soon", f"验证码已发送，请 {CODE_EVERY_S} 秒后再试", field="phone")
-    today = session.scalar(
-        select(func.count()).select_from(SmsCode).where(
-            SmsCode.phone_index == index, SmsCode.created_at > at - timedelta(days=1)
-        )
-    )  # fmt: skip
-    if (today or 0) >= CODES_PER_DAY:
+    if _codes_since(at - timedelta(days=1), SmsCode.phone_index == index) >= limits.codes_per_phone_day:
         raise TooMany("sms.daily", "今天的验证码次数已用完，请明天再试", field="phone")
+    hour = at - timedelta(hours=1)
+    if device and _codes_since(hour, SmsCode.device == device) >= limits.codes_per_device_hour:
+        raise TooMany("sms.device", "本设备获取验证码过于频繁，请一小时后再试", field="phone")
+    if address and _codes_since(hour, SmsCode.address == address) >= limits.codes_per_address_hour:
+        raise TooMany("sms.address", "当前网络获取验证码过于频繁，请一小时后再试", field="phone")
+
+
+def request_code(phone: str, address: str, purpose: str = "sign_in", *, device: str = "") -> tuple[int, str]:
+    """Issue a six-digit code for a phone; returns (row id, code). The code is sent by an event.
+
+    address: of the client, '' or '-' when unknown. device: the browser's random cookie, kept as its digest.
+    Raises Invalid(`phone.format`), TooMany(`sms.too_soon`, `sms.daily`, `sms.device`, `sms.address`).
+    """
+    number, at = normal_phone(phone), clock.now()
+    index, place, browser = phone_index(number), address.strip("-")[:64], digest(device) if device else ""
+    _limit_codes(index, purpose, place, browser)
     code_id, code = new_id(), f"{secrets.randbelow(10**6):06d}"
     session.add(
         SmsCode(
             id=code_id, phone_index=index, purpose=purpose, code_digest=_code_digest(index, code), tries=0, created_at=at,
-            expires_at=at + timedelta(seconds=CODE_TTL_S), used_us=0,
+            expires_at=at + timedelta(seconds=CODE_TTL_S), used_us=0, address=place or None, device=browser or None,
         )
     )  # fmt: skip
     cipher = runtime.current().cipher

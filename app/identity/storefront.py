@@ -12,7 +12,7 @@ from app.core.errors import AppError
 from app.core.tx import transaction
 from app.identity import address_text, queries, service
 from app.identity.forms import AddressForm, CodeForm, PhoneForm
-from app.web import access
+from app.web import access, figures
 from app.web.flash import flash
 from app.web.surfaces import needs, public, signed_in, surface_blueprint
 
@@ -39,7 +39,7 @@ def send_code() -> Any:
         if not form.validate():
             return render_template("identity/storefront/phone.html", form=form, next=target), 422
         with transaction():
-            _, code = service.request_code(form.phone.data, access.client_address())
+            _, code = service.request_code(form.phone.data, access.client_address(), device=request.cookies.get("rm_seed", ""))
         shown = code if runtime.current().settings.sms.channel == "development" else ""
     except AppError as error:
         form.add_error(error)
@@ -98,11 +98,14 @@ def sign_out() -> Any:
 @bp.get("/me")
 @needs("account.own")
 def me() -> str:
-    """Show the personal centre."""
-    account_id = access.actor().account_id
-    address = next(iter(queries.list_addresses(account_id)), None)
-    phone = queries.phone_of(queries.get_account(account_id))
-    return render_template("identity/storefront/me.html", tab="me", phone=phone, address=address)
+    """Show the personal centre; what other domains keep for the buyer comes through their figures."""
+    actor = access.actor()
+    kept = queries.list_addresses(actor.account_id)
+    phone = queries.phone_of(queries.get_account(actor.account_id))
+    return render_template(
+        "identity/storefront/me.html", tab="me", phone=phone, address=next(iter(kept), None), address_count=len(kept),
+        assets=figures.show("me", actor), orders=figures.show("me.orders", actor),
+    )  # fmt: skip
 
 
 @bp.get("/me/addresses")
@@ -175,7 +178,7 @@ def _saved(form: AddressForm, save: Callable[[dict[str, Any]], Any]) -> bool:
 def _address_page(form: AddressForm, pasted: str = "") -> str:
     form.area_code.choices = _area_choices()
     return render_template(
-        "identity/storefront/addresses.html", form=form, tab="me", next=request.values.get("next", ""), pasted=pasted,
+        "identity/storefront/addresses.html", form=form, tab="me", next=access.safe_next(request.values.get("next"), ""), pasted=pasted,
         addresses=queries.list_addresses(access.actor().account_id),
     )  # fmt: skip
 

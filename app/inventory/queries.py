@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from app.catalog.models import Product, Sku
+from app.core import sql
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.jobs import Job
@@ -18,13 +19,34 @@ from app.inventory.models import Movement, Stock
 AUDIT_JOB = "inventory.audit_columns"
 
 
+_AVAILABLE = (
+    select(Stock.sku_id, func.sum(Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held))
+    .where(Stock.sku_id.in_(bindparam("sku_ids", expanding=True)))
+    .group_by(Stock.sku_id)
+)
+
+
+_FREE_UNITS = (
+    select(Stock.id, Stock.sku_id, (Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held).label("free"))
+    .where(Stock.sku_id.in_(bindparam("sku_ids", expanding=True)))
+    .order_by(Stock.id)
+)
+
+
+def free_units(sku_ids: Collection[int]) -> dict[int, dict[int, int]]:
+    """Return available units by SKU id and stock row, rows in id order; one query."""
+    found: dict[int, dict[int, int]] = {sku_id: {} for sku_id in sku_ids}
+    if found:
+        for stock_id, sku_id, units in sql.read(_FREE_UNITS, {"sku_ids": sorted(found)}):
+            found[sku_id][stock_id] = int(units)
+    return found
+
+
 def available(sku_ids: Collection[int]) -> dict[int, int]:
     """Return available units by SKU id (0 when there is no stock row); one query."""
     if not sku_ids:
         return {}
-    free = func.sum(Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held)
-    rows = session.execute(select(Stock.sku_id, free).where(Stock.sku_id.in_(list(sku_ids))).group_by(Stock.sku_id))
-    found = {sku_id: int(units) for sku_id, units in rows}
+    found = {sku_id: int(units) for sku_id, units in sql.read(_AVAILABLE, {"sku_ids": list(sku_ids)})}
     return {sku_id: found.get(sku_id, 0) for sku_id in sku_ids}
 
 

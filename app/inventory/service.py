@@ -7,19 +7,22 @@ changed in ascending id order, after everything else (shortest time on a hot row
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Integer, Update, bindparam, select, update
 
 from app.audit import service as audit
-from app.core import cas, clock
+from app.core import clock, sql
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
+from app.inventory import queries
 from app.inventory.models import Movement, Reservation, Stock, Warehouse
 from app.merchants import queries as merchants
+from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
 
 IN_LIST = 500
@@ -74,33 +77,54 @@ def ensure_stock(sku_ids: Collection[int], merchant_id: int) -> dict[int, int]:
     return known
 
 
-def _move(
+def _movement(
     stock_id: int, kind: str, cause_type: str, cause_id: int, line_id: int = 0, *, on_hand: int = 0, allocated: int = 0,
     reserved: int = 0, account_id: int = 0, note: str = "-",
-) -> None:  # fmt: skip
-    """Write the movement that explains a change of columns."""
-    session.add(
-        Movement(
-            id=new_id(), stock_id=stock_id, kind=kind, cause_type=cause_type, cause_id=cause_id, line_id=line_id,
-            on_hand_delta=on_hand, allocated_delta=allocated, reserved_delta=reserved, quota_delta=0, note=note or "-",
-            account_id=account_id, at=clock.now(),
+) -> dict[str, Any]:  # fmt: skip
+    """Return the movement that explains a change of columns."""
+    return {
+        "id": new_id(), "stock_id": stock_id, "kind": kind, "cause_type": cause_type, "cause_id": cause_id, "line_id": line_id,
+        "on_hand_delta": on_hand, "allocated_delta": allocated, "reserved_delta": reserved, "quota_delta": 0, "note": note or "-",
+        "account_id": account_id, "at": clock.now(),
+    }  # fmt: skip
+
+
+def _guarded_update() -> Update:
+    """Return the one UPDATE of stock columns: none of them, nor the available amount, falls below zero."""
+    table = sql.table_of(Stock)
+    s = table.c
+    on_hand, allocated, reserved = (bindparam(name, type_=Integer) for name in ("d_on_hand", "d_allocated", "d_reserved"))
+    available = s.on_hand - s.allocated - s.reserved - s.quota_held
+    return (
+        update(table)
+        .where(
+            s.id == bindparam("stock_id"), s.on_hand + on_hand >= 0, s.allocated + allocated >= 0, s.reserved + reserved >= 0,
+            available + on_hand - allocated - reserved >= 0,
         )
+        .values({s.on_hand: s.on_hand + on_hand, s.allocated: s.allocated + allocated, s.reserved: s.reserved + reserved})
     )  # fmt: skip
+
+
+def _guarded_move() -> Update:
+    """Return the one UPDATE that moves reservations out of a state; the caller compares the number moved."""
+    r = sql.table_of(Reservation).c
+    where = (r.id.in_(bindparam("ids", expanding=True)), r.state == bindparam("from_state"))
+    return update(sql.table_of(Reservation)).where(*where).values({r.state: bindparam("to_state")})
+
+
+_CHANGE_COLUMNS = _guarded_update()
+_CHANGE_STATE = _guarded_move()
+_HELD = (
+    select(Reservation.id, Reservation.order_id, Reservation.line_id, Reservation.stock_id, Reservation.quantity)
+    .where(Reservation.order_id.in_(bindparam("order_ids", expanding=True)), Reservation.state == bindparam("from_state"))
+    .order_by(Reservation.id)
+)
 
 
 def _add(stock_id: int, *, on_hand: int = 0, allocated: int = 0, reserved: int = 0) -> bool:
     """Change columns when no column and not the available amount would fall below zero; True when changed."""
-    available = Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held
-    result = session.execute(
-        update(Stock)
-        .where(
-            Stock.id == stock_id, Stock.on_hand + on_hand >= 0, Stock.allocated + allocated >= 0, Stock.reserved + reserved >= 0,
-            available + (on_hand - allocated - reserved) >= 0,
-        )
-        .values(on_hand=Stock.on_hand + on_hand, allocated=Stock.allocated + allocated, reserved=Stock.reserved + reserved)
-        .execution_options(synchronize_session=False)
-    )  # fmt: skip
-    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+    given = {"stock_id": stock_id, "d_on_hand": on_hand, "d_allocated": allocated, "d_reserved": reserved}
+    return sql.change(_CHANGE_COLUMNS, given) == 1
 
 
 def _stock_for(actor: Actor, stock_id: int) -> Stock:
@@ -121,8 +145,8 @@ def change_on_hand(actor: Actor, stock_id: int, delta: int, *, cause_id: int, no
     kind = "receive" if delta > 0 else "adjust"
     try:
         with session.begin_nested():
-            _move(stock_id, kind, "manual", cause_id, on_hand=delta, account_id=actor.account_id, note=note[:120])
-            session.flush()  # the unique cause decides before the columns change
+            # The unique cause decides before the columns change.
+            sql.add(Movement, _movement(stock_id, kind, "manual", cause_id, on_hand=delta, account_id=actor.account_id, note=note[:120]))
     except UniqueViolation:
         return
     if not _add(stock_id, on_hand=delta):
@@ -141,42 +165,61 @@ def receive_declared(merchant_id: int, sku_ids: Sequence[int], quantities: Seque
             )
         )
     )
-    for stock_id, quantity in sorted(pairs):
-        if stock_id not in done:
-            _move(stock_id, "receive", "import", cause_id, on_hand=quantity)
-            _add(stock_id, on_hand=quantity)
+    fresh = [(stock_id, quantity) for stock_id, quantity in sorted(pairs) if stock_id not in done]
+    sql.add_all(Movement, [_movement(stock_id, "receive", "import", cause_id, on_hand=quantity) for stock_id, quantity in fresh])
+    for stock_id, quantity in fresh:
+        _add(stock_id, on_hand=quantity)
 
 
-def reserve(lines: Sequence[tuple[int, int, int, int]], expires_at: datetime) -> None:
-    """Hold units for order lines, all or nothing.
+def reserve(
+    lines: Sequence[tuple[int, int, int, int]], expires_at: datetime, known: Mapping[int, Mapping[int, int]] | None = None
+) -> None:
+    """Hold units for order lines, all or nothing. known: what `queries.free_units` said in this transaction, if it was asked.
 
-    lines: (order_id, line_id, sku_id, quantity). Demand is summed per stock row; rows are taken in id order.
-    Raises OutOfStock(`stock.short`) naming the first short SKU.
+    lines: (order_id, line_id, sku_id, quantity). A line takes the first warehouse that holds all of it, else several. Demand is
+    summed per stock row; rows are taken in id order. Raises OutOfStock(`stock.short`) naming the first short SKU; a retryable
+    Conflict when a row emptied meanwhile and another warehouse may have units.
     """
-    skus = sorted({line[2] for line in lines})
-    rows = session.execute(select(Stock.id, Stock.sku_id).where(Stock.sku_id.in_(skus)).order_by(Stock.id))
-    stock_of: dict[int, int] = {}
-    for row in rows:
-        stock_of.setdefault(row.sku_id, row.id)
+    free = {sku_id: dict(known[sku_id]) for sku_id in known} if known is not None else queries.free_units({line[2] for line in lines})
+    held: list[dict[str, Any]] = []
     demand: dict[int, int] = defaultdict(int)
-    sku_of = {}
+    sku_of: dict[int, int] = {}
     for order_id, line_id, sku_id, quantity in lines:
-        stock_id = stock_of.get(sku_id)
-        if stock_id is None:
-            raise OutOfStock("stock.short", "商品已售完", sku_id=sku_id)
-        demand[stock_id] += quantity
-        sku_of[stock_id] = sku_id
-        session.add(
-            Reservation(
-                id=new_id(), order_id=order_id, line_id=line_id, stock_id=stock_id, quantity=quantity, state="active",
-                expires_at=expires_at,
-            )
-        )  # fmt: skip
-        _move(stock_id, "reserve", "order", order_id, line_id, reserved=quantity)
+        for stock_id, units in _spread(free[sku_id], sku_id, quantity):
+            free[sku_id][stock_id] -= units
+            demand[stock_id] += units
+            sku_of[stock_id] = sku_id
+            held.append(
+                {
+                    "id": new_id(), "order_id": order_id, "line_id": line_id, "stock_id": stock_id, "quantity": units,
+                    "state": "active", "expires_at": expires_at,
+                }
+            )  # fmt: skip
+    sql.add_all(Reservation, held)
+    moved = [_movement(h["stock_id"], "reserve", "order", h["order_id"], h["line_id"], reserved=h["quantity"]) for h in held]
+    sql.add_all(Movement, moved)
     session.flush()  # everything is written before the hot rows are locked
     for stock_id in sorted(demand):
         if not _add(stock_id, reserved=demand[stock_id]):
-            raise OutOfStock("stock.short", "库存不足，请减少数量", sku_id=sku_of[stock_id])
+            sku_id = sku_of[stock_id]
+            if len(free[sku_id]) > 1:
+                raise RunAgain("another warehouse may have the units")
+            raise OutOfStock("stock.short", "库存不足，请减少数量", sku_id=sku_id)
+
+
+def _spread(free: dict[int, int], sku_id: int, quantity: int) -> list[tuple[int, int]]:
+    """Choose stock rows for a line: (stock_id, units). Raises OutOfStock."""
+    whole = next((stock_id for stock_id, units in free.items() if units >= quantity), None)
+    if whole is not None:
+        return [(whole, quantity)]
+    chosen, missing = [], quantity
+    for stock_id, units in free.items():
+        if units > 0 and missing > 0:
+            chosen.append((stock_id, min(units, missing)))
+            missing -= chosen[-1][1]
+    if missing > 0:
+        raise OutOfStock("stock.short", "库存不足，请减少数量" if chosen else "商品已售完", sku_id=sku_id)
+    return chosen
 
 
 def _leave(
@@ -187,29 +230,29 @@ def _leave(
     Reservations and movements are written first; the hot stock rows come last, summed, in id order.
     """
     totals: dict[int, int] = defaultdict(int)
-    moved = 0
+    movements: list[dict[str, Any]] = []
     for start in range(0, len(order_ids), IN_LIST):
-        rows = session.execute(
-            select(Reservation.id, Reservation.order_id, Reservation.line_id, Reservation.stock_id, Reservation.quantity)
-            .where(Reservation.order_id.in_(list(order_ids[start : start + IN_LIST])), Reservation.state == from_)
-            .order_by(Reservation.id)
-        ).all()
-        for row in rows:
-            if not cas.change(Reservation, row.id, where={"state": from_}, values={"state": to}):
-                continue
+        part = list(order_ids[start : start + IN_LIST])
+        held = sql.read(_HELD, {"order_ids": part, "from_state": from_}).all()
+        ids = [row.id for row in held]
+        if ids and sql.change(_CHANGE_STATE, {"ids": ids, "from_state": from_, "to_state": to}) != len(ids):
+            raise RunAgain("a reservation was moved by a twin")
+        for row in held:
             n = row.quantity
-            _move(
-                row.stock_id, kind, "order", row.order_id, row.line_id, on_hand=on_hand * n, allocated=allocated * n,
-                reserved=reserved * n,
+            movements.append(
+                _movement(
+                    row.stock_id, kind, "order", row.order_id, row.line_id, on_hand=on_hand * n, allocated=allocated * n,
+                    reserved=reserved * n,
+                )
             )  # fmt: skip
             totals[row.stock_id] += n
-            moved += 1
+    sql.add_all(Movement, movements)
     session.flush()  # everything is written before the hot rows are locked
     for stock_id in sorted(totals):
         n = totals[stock_id]
         if not _add(stock_id, on_hand=on_hand * n, allocated=allocated * n, reserved=reserved * n):
             raise Conflict("stock.columns", "库存列与预留不符，操作已撤销")
-    return moved
+    return len(movements)
 
 
 def release(*order_ids: int) -> int:

@@ -21,7 +21,7 @@ bp = surface_blueprint("operator", "merchants")
 @needs("merchant.view")
 def index() -> str:
     """List merchants; applications first by default."""
-    words = {name: request.args.get(name, "").strip() for name in ("q", "area_code")}
+    words = {name: request.args.get(name, "").strip()[:size] for name, size in (("q", 32), ("area_code", 16))}
     status = request.args.get("status", "applied")
     page = queries.list_for_review(access.actor(), status=status, cursor=request.args.get("cursor", ""), **words)
     query = {name: value for name, value in request.args.items() if name != "cursor"}

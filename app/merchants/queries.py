@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import bindparam, case, exists, func, select
 
-from app.core import clock, runtime
+from app.core import clock, runtime, sql
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import NotFound
@@ -81,15 +81,16 @@ def get_by_code(code: str) -> Merchant:
     return row
 
 
+_SHOPS = select(
+    Merchant.id, Merchant.shop_name, Merchant.area_code, Merchant.freight_fen, Merchant.free_over_fen, Merchant.status, Merchant.logo_key
+).where(Merchant.id.in_(bindparam("ids", expanding=True)))
+
+
 def shops(ids: Sequence[int]) -> dict[int, Shop]:
     """Return shops by id, whatever their status; one query. At most 500 ids."""
     if not ids:
         return {}
-    m = Merchant
-    rows = session.execute(
-        select(m.id, m.shop_name, m.area_code, m.freight_fen, m.free_over_fen, m.status, m.logo_key).where(m.id.in_(set(ids)))
-    )
-    return {row[0]: Shop(*row) for row in rows}
+    return {row[0]: Shop(*row) for row in sql.read(_SHOPS, {"ids": list(set(ids))})}
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,10 @@ def _code_of(merchant_id: int) -> str:
 
 def apply(
     actor: Actor, *, name: str, shop_name: str, area_code: str, contact_name: str, contact_phone: str,
-    licence_number: str, login_name: str, password: str, street: str = "-", intro: str | None = None,
+    licence_number: str, login_name: str, password: str | None, street: str = "-", intro: str | None = None,
     licence_valid_until_on: date | None = None, licence_file_key: str = "-", code: str = "",
 ) -> Merchant:  # fmt: skip
-    """Create a merchant in `applied` with its business licence and the owner's account (M01).
+    """Create a merchant in `applied` with its business licence and the owner's account (M01); None: no password yet.
 
     Raises Invalid naming the field, Conflict(`merchant.exists`) when the credit code trades already,
     Conflict(`account.taken`).

@@ -50,8 +50,10 @@ class OrderCompleted:
 
 @dataclass(frozen=True)
 class OrderCancelled:
-    """An order ended without delivery."""
+    """An order ended without delivery; refund_fen is what the buyer gets back of its trade when it was paid."""
 
     order_id: int
     merchant_id: int
     was_paid: bool
+    trade_id: int = 0
+    refund_fen: int = 0

@@ -7,13 +7,31 @@ from typing import Any
 from flask import redirect, render_template, request
 
 from app.core import clock
+from app.core.actor import Actor
 from app.core.tx import transaction
 from app.identity import queries as identity
 from app.orders import queries, service, states
+from app.promotions import queries as promotions
 from app.web import access
+from app.web.figures import Figure
+from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
 
 bp = surface_blueprint("merchant", "orders")
+
+
+def figures_of(actor: Actor) -> list[Figure]:
+    """Return the shop's open orders for the merchants' workbench; nothing for who may not see orders."""
+    if not actor.can("merchant_order.view"):
+        return []
+    counts = queries.count_by_status(actor.merchant_id)
+    late = queries.count_overdue(clock.now(), actor.merchant_id)
+    return [
+        Figure("待发货", counts["paid"], "/merchant/orders?status=paid", "单", "须在时限内发货", "warn" if counts["paid"] else ""),
+        Figure("超时未发", late, "/merchant/orders?status=paid", "单", "已过发货时限", "bad" if late else ""),
+        Figure("运输中", counts["shipped"], "/merchant/orders?status=shipped", "单", "等待买家收货"),
+        Figure("待付款", counts["unpaid"], "/merchant/orders?status=unpaid", "单", "逾期自动关闭"),
+    ]
 
 
 @bp.get("/orders")
@@ -35,7 +53,7 @@ def detail(order_id: int) -> str:
     """Show one order with the receiver, who is needed for shipping."""
     order = queries.get_for(access.actor(), order_id)
     return render_template(
-        "orders/merchant/detail.html", order=order, lines=queries.lines_of([order_id])[order_id],
+        "orders/merchant/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], offs=promotions.summary_of(order_id),
         events=queries.timeline(order_id), receiver=queries.receiver_of(order), area=identity.area_name(order.area_code),
         names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES,
     )  # fmt: skip
@@ -45,6 +63,8 @@ def detail(order_id: int) -> str:
 @needs("merchant_order.view")
 def note(order_id: int) -> Any:
     """Add a note to the timeline."""
+    text = request.form.get("note", "").strip()
     with transaction():
-        service.add_note(access.actor(), order_id, request.form.get("note", ""))
+        service.add_note(access.actor(), order_id, text)
+    flash("备注已保存" if text else "请先填写备注", "ok" if text else "warn")
     return redirect(f"/merchant/orders/{order_id}", 303)

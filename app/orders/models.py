@@ -70,7 +70,9 @@ class Order(Base):
     __table_args__ = (
         UniqueConstraint("order_no"),
         Index("ix_orders__account", "account_id", "status", "id"),
+        Index("ix_orders__account_all", "account_id", "id"),
         Index("ix_orders__merchant", "merchant_id", "status", "id"),
+        Index("ix_orders__merchant_all", "merchant_id", "id"),
         Index("ix_orders__status", "status", "id"),
         CheckConstraint("goods_fen >= 0 AND freight_fen >= 0", name="amounts"),
         CheckConstraint("payable_fen = goods_fen + freight_fen", name="sum"),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from app.audit import service as audit
 from app.carts import queries as cart_queries
 from app.carts import service as carts
 from app.catalog.queries import Offer
-from app.core import clock, events, idempotency, runtime
+from app.core import clock, events, idempotency, runtime, sql
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, TooMany
@@ -25,12 +26,15 @@ from app.identity.queries import AddressView
 from app.inventory import service as inventory
 from app.orders.events import OrderPlaced
 from app.orders.models import Order, OrderEvent, OrderLine, Trade
-from app.promotions.pricing import OrderQuote, Quote
+from app.promotions import service as promotions
+from app.promotions.pricing import Line, LinePrice, OrderQuote, Quote
+from app.promotions.queries import Buyer
 from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
 from security.masking import mask_name, mask_phone
 
 MAX_LINES = 100
+_OPEN_UNPAID = select(func.count(Trade.id)).where(Trade.account_id == bindparam("account_id"), Trade.status == "unpaid")
 
 
 class QuoteChanged(Conflict):
@@ -51,7 +55,8 @@ class NewAddress:
 class Submission:
     """What the buyer submits: (sku_id, quantity) pairs, the price that was shown, and an idempotency key.
 
-    address_id counts unless new_address is given.
+    from_cart: what is bought is the cart's selection, `picked` is left empty. address_id counts unless new_address is given.
+    coupons: ids of those chosen, None = the best ones; scanned_merchant_id: the shop whose code the buyer scanned.
     """
 
     picked: Sequence[tuple[int, int]]
@@ -62,22 +67,26 @@ class Submission:
     notes: Mapping[int, str]
     from_cart: bool = True
     new_address: NewAddress | None = None
+    coupons: frozenset[int] | None = None
+    scanned_merchant_id: int = 0
 
 
 def place(actor: Actor, wanted: Submission) -> int:
     """Place a trade and return its id; the same key returns the same trade.
 
     Raises Invalid, QuoteChanged(`quote.changed`), OutOfStock(`stock.short`), TooMany(`order.unpaid_limit`), NotFound for a
-    foreign address, Conflict(`product.unavailable`). Order of writes: idempotency key, trade, orders, lines, stock.
+    foreign address, Conflict(`product.unavailable`, `coupon.gone`, `promotion.gone`). Order of writes: idempotency key, trade,
+    orders, lines, cart, coupons and limited rules, stock.
     """
     scope, params = f"place:{actor.account_id}", _digest(wanted)
     known = idempotency.recall(scope, wanted.idempotency_key, params)
     if known is not None:  # looked up first: the first click has emptied the cart's selection
         return int(known["trade_id"])
-    if not wanted.picked or len(wanted.picked) > MAX_LINES:
+    picked, known_offers, free = _selected(actor, wanted)
+    if not picked or len(picked) > MAX_LINES:
         raise Invalid("order.empty", "请选择要购买的商品")
     address = _address(actor, wanted)
-    quote, offers = _price(wanted)
+    quote, offers = _price(actor, wanted, picked, known_offers)
     _check_open_unpaid(actor)
     trade_id, at = new_id(), clock.now()
     expires_at = at + timedelta(seconds=runtime.current().settings.trade.unpaid_order_ttl_s)
@@ -85,18 +94,22 @@ def place(actor: Actor, wanted: Submission) -> int:
         idempotency.remember(scope, wanted.idempotency_key, params, {"trade_id": str(trade_id)})
     except UniqueViolation as error:  # a twin click was faster: the door runs this again, into `recall`
         raise RunAgain("the same submission is being placed") from error
-    trade = Trade(
-        id=trade_id, trade_no=f"T{clock.business_date(at):%y%m%d}{trade_id}", account_id=actor.account_id, status="unpaid",
-        payable_fen=quote.total_fen, quote_hash=quote.quote_hash, expires_at=expires_at, created_at=at,
+    trade_no = f"T{clock.business_date(at):%y%m%d}{trade_id}"
+    sql.add(
+        Trade,
+        {
+            "id": trade_id, "trade_no": trade_no, "account_id": actor.account_id, "status": "unpaid",
+            "payable_fen": quote.total_fen, "quote_hash": quote.quote_hash, "expires_at": expires_at, "created_at": at,
+        },
     )  # fmt: skip
-    session.add(trade)
-    demand = []
-    for part in quote.orders:
-        demand += _add_order(actor, trade, part, quote, offers, address, clean(wanted.notes.get(part.merchant_id, ""))[:200])
+    demand = _add_orders(actor, trade_id, at, quote, offers, address, wanted.notes)
     if wanted.from_cart:
-        carts.remove_bought(actor.account_id, [sku_id for sku_id, _ in wanted.picked])
-    audit.record(actor, "trade.placed", "trade", trade.trade_no, detail={"payable_fen": trade.payable_fen, "lines": len(demand)})
-    inventory.reserve(demand, expires_at)
+        carts.remove_bought(actor.account_id, [sku_id for sku_id, _ in picked])
+    line_ids = {sku_id: line_id for _, line_id, sku_id, _ in demand}
+    order_ids = {quote.price_of(sku_id).merchant_id: order_id for order_id, _, sku_id, _ in demand}
+    promotions.hold(trade_id, actor.account_id, quote, order_ids, line_ids)
+    audit.record(actor, "trade.placed", "trade", trade_no, detail={"payable_fen": quote.total_fen, "lines": len(demand)})
+    inventory.reserve(demand, expires_at, free)
     return trade_id
 
 
@@ -116,9 +129,20 @@ def _address(actor: Actor, wanted: Submission) -> AddressView:
     return identity.get_address(actor.account_id, address_id)
 
 
-def _price(wanted: Submission) -> tuple[Quote, dict[int, Offer]]:
+def _selected(
+    actor: Actor, wanted: Submission
+) -> tuple[Sequence[tuple[int, int]], dict[int, Offer] | None, dict[int, dict[int, int]] | None]:
+    """Return what is bought, and what reading the cart has told about offers and free units."""
+    if not wanted.from_cart:
+        return wanted.picked, None, None
+    return cart_queries.selection(actor.account_id)
+
+
+def _price(
+    actor: Actor, wanted: Submission, picked: Sequence[tuple[int, int]], known: Mapping[int, Offer] | None
+) -> tuple[Quote, dict[int, Offer]]:
     try:
-        quote, offers, _ = cart_queries.price(wanted.picked)
+        quote, offers, _ = cart_queries.price(picked, known, Buyer(actor.account_id, wanted.scanned_merchant_id), wanted.coupons)
     except (KeyError, ValueError):
         raise Conflict("product.unavailable", "部分商品已下架，请返回购物车查看") from None
     gone = next((o for o in offers.values() if not o.is_buyable), None)
@@ -130,59 +154,70 @@ def _price(wanted: Submission) -> tuple[Quote, dict[int, Offer]]:
 
 
 def _check_open_unpaid(actor: Actor) -> None:
-    open_trades = session.scalar(
-        select(func.count()).select_from(Trade).where(Trade.account_id == actor.account_id, Trade.status == "unpaid")
-    )
+    open_trades = sql.read(_OPEN_UNPAID, {"account_id": actor.account_id}).scalar()
     limit = runtime.current().settings.trade.max_open_unpaid
     if (open_trades or 0) >= limit:
         raise TooMany("order.unpaid_limit", f"您有 {limit} 笔待付款订单，请先付款或取消后再下单")
 
 
-def _add_order(
-    actor: Actor, trade: Trade, part: OrderQuote, quote: Quote, offers: dict[int, Offer], address: AddressView, note: str
+def _add_orders(
+    actor: Actor, trade_id: int, at: datetime, quote: Quote, offers: dict[int, Offer], address: AddressView, notes: Mapping[int, str]
 ) -> list[tuple[int, int, int, int]]:
-    """Write one merchant's order with its lines; returns the demand (order, line, SKU, quantity)."""
-    order_id = new_id()
-    mine = [line for line in quote.lines if line.merchant_id == part.merchant_id]
-    first = offers[mine[0].sku_id]
-    cipher = runtime.current().cipher
+    """Write each merchant's order with its lines and first timeline entry; returns the demand (order, line, SKU, quantity)."""
+    orders: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    for part in quote.orders:
+        order = _order_row(trade_id, at, part, address, actor.account_id)
+        bought = zip(quote.lines, quote.prices, strict=True)
+        mine = [_line_row(order["id"], line, price, offers[line.sku_id]) for line, price in bought if line.merchant_id == part.merchant_id]
+        first = offers[mine[0]["sku_id"]]
+        orders.append(
+            order | {
+                "item_count": sum(line["quantity"] for line in mine), "first_title": first.title, "first_image_key": first.image_key,
+                "buyer_note": clean(notes.get(part.merchant_id, ""))[:200] or None,
+            }
+        )  # fmt: skip
+        lines += mine
+    sql.add_all(Order, orders)
+    sql.add_all(OrderLine, lines)
+    sql.add_all(OrderEvent, [event_row(order["id"], "placed", actor) for order in orders])
+    for order in orders:
+        events.publish(OrderPlaced(order["id"], order["merchant_id"]))
+    return [(line["order_id"], line["id"], line["sku_id"], line["quantity"]) for line in lines]
+
+
+def _order_row(trade_id: int, at: datetime, part: OrderQuote, address: AddressView, account_id: int) -> dict[str, Any]:
+    order_id, cipher = new_id(), runtime.current().cipher
 
     def seal(value: str, column: str) -> str:
         return cipher.encrypt(value, table="orders", column=column, row_id=order_id)
 
-    session.add(
-        Order(
-            id=order_id, order_no=f"{clock.business_date(trade.created_at):%y%m%d}{order_id}", trade_id=trade.id,
-            account_id=trade.account_id, merchant_id=part.merchant_id,
-            status="unpaid", hold="-", goods_fen=part.goods_fen, freight_fen=part.freight_fen,
-            payable_fen=part.payable_fen, refunded_fen=0, item_count=sum(line.quantity for line in mine),
-            receiver_enc=seal(address.receiver, "receiver_enc"), phone_enc=seal(address.phone, "phone_enc"),
-            street_enc=seal(address.street, "street_enc"),
-            receiver_mask=f"{mask_name(address.receiver)} {mask_phone(address.phone)}"[:40], area_code=address.area_code,
-            buyer_note=note or None, first_title=first.title, first_image_key=first.image_key, created_at=trade.created_at,
-        )
-    )  # fmt: skip
-    demand = []
-    for line in mine:
-        offer, line_id = offers[line.sku_id], new_id()
-        session.add(
-            OrderLine(
-                id=line_id, order_id=order_id, sku_id=line.sku_id, product_id=offer.product_id,
-                product_version=offer.product_version, title=offer.title, option_key=offer.option_key, image_key=offer.image_key,
-                unit_price_fen=line.unit_price_fen, quantity=line.quantity, paid_fen=line.unit_price_fen * line.quantity,
-            )
-        )  # fmt: skip
-        demand.append((order_id, line_id, line.sku_id, line.quantity))
-    add_event(order_id, "placed", actor)
-    events.publish(OrderPlaced(order_id, part.merchant_id))
-    return demand
+    return {
+        "id": order_id, "order_no": f"{clock.business_date(at):%y%m%d}{order_id}", "trade_id": trade_id, "account_id": account_id,
+        "merchant_id": part.merchant_id, "status": "unpaid", "hold": "-", "goods_fen": part.goods_fen,
+        "freight_fen": part.freight_fen, "payable_fen": part.payable_fen, "refunded_fen": 0,
+        "receiver_enc": seal(address.receiver, "receiver_enc"), "phone_enc": seal(address.phone, "phone_enc"),
+        "street_enc": seal(address.street, "street_enc"), "area_code": address.area_code, "created_at": at,
+        "receiver_mask": f"{mask_name(address.receiver)} {mask_phone(address.phone)}"[:40],
+    }  # fmt: skip
+
+
+def _line_row(order_id: int, line: Line, price: LinePrice, offer: Offer) -> dict[str, Any]:
+    return {
+        "id": new_id(), "order_id": order_id, "sku_id": line.sku_id, "product_id": offer.product_id,
+        "product_version": offer.product_version, "title": offer.title, "option_key": offer.option_key, "image_key": offer.image_key,
+        "unit_price_fen": line.unit_price_fen, "quantity": line.quantity, "paid_fen": price.paid_fen,
+    }  # fmt: skip
+
+
+def event_row(order_id: int, kind: str, actor: Actor, note: str | None = None) -> dict[str, Any]:
+    """Return one entry of the order's timeline."""
+    return {
+        "id": new_id(), "order_id": order_id, "kind": kind, "realm": actor.realm, "actor_name": actor.name or "系统", "note": note,
+        "data": {}, "at": clock.now(),
+    }  # fmt: skip
 
 
 def add_event(order_id: int, kind: str, actor: Actor, note: str | None = None) -> None:
     """Write one entry of the order's timeline."""
-    session.add(
-        OrderEvent(
-            id=new_id(), order_id=order_id, kind=kind, realm=actor.realm, actor_name=actor.name or "系统", note=note, data={},
-            at=clock.now(),
-        )
-    )  # fmt: skip
+    sql.add(OrderEvent, event_row(order_id, kind, actor, note))

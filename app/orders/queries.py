@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, literal_column, select, union_all
+from sqlalchemy import Select, bindparam, func, literal_column, select, union_all
 
 from app.core import runtime
 from app.core.actor import Actor
@@ -42,9 +42,12 @@ def get_for(actor: Actor, order_id: int) -> Order:
     return order
 
 
+_TRADE = select(Trade).where(Trade.trade_no == bindparam("trade_no"))
+
+
 def get_trade(actor: Actor, trade_no: str) -> Trade:
     """Return the actor's own trade. Raises NotFound."""
-    trade = session.scalar(select(Trade).where(Trade.trade_no == trade_no))
+    trade = session.scalar(_TRADE, {"trade_no": trade_no})
     if trade is None or (actor.realm != "system" and trade.account_id != actor.account_id):
         raise NotFound("trade.missing", "订单不存在")
     return trade
@@ -53,6 +56,14 @@ def get_trade(actor: Actor, trade_no: str) -> Trade:
 def trade_of(order: Order) -> Trade:
     """Return the trade of an order the caller may see."""
     return session.get_one(Trade, order.trade_id)
+
+
+_TRADE_NO = select(Trade.trade_no).where(Trade.id == bindparam("trade_id"))
+
+
+def trade_no_of(trade_id: int) -> str:
+    """Return the number of a trade the caller may see. Raises NoResultFound."""
+    return session.scalars(_TRADE_NO, {"trade_id": trade_id}).one()
 
 
 def orders_of_trade(trade_id: int) -> list[Order]:
@@ -75,6 +86,12 @@ def timeline(order_id: int) -> list[OrderEvent]:
     """Return an order's events, newest first."""
     newest = (OrderEvent.at.desc(), OrderEvent.id.desc())
     return list(session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(*newest)))
+
+
+def has_ordered(account_id: int) -> bool:
+    """Tell whether an account has an order that was not cancelled; one query."""
+    statement = select(Order.id).where(Order.account_id == account_id, Order.status != "cancelled").limit(1)
+    return session.scalar(statement) is not None
 
 
 def receiver_of(order: Order) -> Receiver:
@@ -115,14 +132,16 @@ def list_all(status: str = "", order_no: str = "", cursor: str = "", size: int =
     return _listed(statement, status, cursor, size)
 
 
-def count_by_status(merchant_id: int = 0) -> dict[str, int]:
-    """Return how many orders are in the open states, counted up to 1,000 each (a capped count stays cheap)."""
+def count_by_status(merchant_id: int = 0, account_id: int = 0) -> dict[str, int]:
+    """Return how many orders (of a merchant or a buyer) are in the open states, each counted up to 1,000: that stays cheap."""
     counts = {"unpaid": 0, "paid": 0, "shipped": 0}
     parts: list[Select[Any]] = []
     for number, status in enumerate(counts):
         rows = select(Order.id).where(Order.status == status)
         if merchant_id:
             rows = rows.where(Order.merchant_id == merchant_id)
+        if account_id:
+            rows = rows.where(Order.account_id == account_id)
         capped = rows.limit(COUNT_CAP).subquery(f"s{number}")
         parts.append(select(literal_column(str(number)).label("place"), func.count().label("n")).select_from(capped))
     names = list(counts)
@@ -131,7 +150,27 @@ def count_by_status(merchant_id: int = 0) -> dict[str, int]:
     return counts
 
 
-def count_overdue(at: Any) -> int:
-    """Return how many paid orders are past their shipping deadline, up to 1,000."""
-    statement = select(Order.id).where(Order.status == "paid", Order.ship_due_at < at).limit(COUNT_CAP).subquery()
-    return session.scalar(select(func.count()).select_from(statement)) or 0
+def count_overdue(at: Any, merchant_id: int = 0) -> int:
+    """Return how many paid orders (of a merchant) are past their shipping deadline, up to 1,000."""
+    rows = select(Order.id).where(Order.status == "paid", Order.ship_due_at < at)
+    if merchant_id:
+        rows = rows.where(Order.merchant_id == merchant_id)
+    return session.scalar(select(func.count()).select_from(rows.limit(COUNT_CAP).subquery())) or 0
+
+
+def count_to_review(account_id: int) -> int:
+    """Return how many lines of a buyer's completed orders have no review yet, up to 1,000."""
+    rows = (
+        select(OrderLine.id)
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(Order.account_id == account_id, Order.status == "completed", OrderLine.reviewed_at.is_(None))
+    )
+    return session.scalar(select(func.count()).select_from(rows.limit(COUNT_CAP).subquery())) or 0
+
+
+def to_review(order_ids: Sequence[int]) -> set[int]:
+    """Return which of some orders have a line without a review; one query."""
+    if not order_ids:
+        return set()
+    rows = select(OrderLine.order_id).where(OrderLine.order_id.in_(list(order_ids)), OrderLine.reviewed_at.is_(None))
+    return set(session.scalars(rows.distinct()))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from app.core.domain import Domain
 from app.core.periodic import Periodic
-from app.orders import handlers, merchant, operator, service, storefront
+from app.orders import handlers, merchant, operator, queries, service, storefront
 from app.orders.events import OrderPaid
 from app.orders.permissions import PERMISSIONS
+from app.promotions import queries as promotions
+from app.web import figures
 from app.web.menus import MenuEntry
 
 
@@ -16,6 +18,17 @@ def _expire() -> None:
 
 def _confirm() -> None:
     service.confirm_due()
+
+
+def _is_first_order(account_id: int) -> bool:
+    return not queries.has_ordered(account_id)
+
+
+def _start() -> None:
+    promotions.on_first_order_check(_is_first_order)
+    figures.declare("me", "orders", storefront.review_figures, 20)
+    figures.declare("me.orders", "orders", storefront.order_figures)
+    figures.declare("merchant", "orders", merchant.figures_of)
 
 
 def domain() -> Domain:
@@ -33,4 +46,5 @@ def domain() -> Domain:
             MenuEntry("merchant", "订单", "订单", "/merchant/orders", "shopping-cart", "merchant_order.view", 10),
             MenuEntry("operator", "交易", "订单管理", "/operator/orders", "shopping-cart", "order.view", 10),
         ),
+        start=_start,
     )

@@ -1,17 +1,17 @@
 """Verbs of orders after placing: pay, cancel, ship, deliver, complete, expire (commerce.md §2.5).
 
 Every move is a compare-and-set with a timeline entry and an event in the caller's transaction. Lock order: trade, orders,
-reservations, stock rows last.
+coupons and limited rules, reservations, stock rows last.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 
 from app.audit import service as audit
-from app.core import cas, clock, events, runtime
+from app.core import cas, clock, events, runtime, sql
 from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.errors import Conflict, NotFound
@@ -19,20 +19,29 @@ from app.core.text import clean
 from app.inventory import service as inventory
 from app.orders import queries
 from app.orders.events import OrderCancelled, OrderCompleted, OrderDelivered, OrderPaid, OrderShipped
-from app.orders.models import Order, Trade
+from app.orders.models import Order, OrderLine, Trade
 from app.orders.placing import NewAddress, QuoteChanged, Submission, add_event, place
+from app.promotions import service as promotions
 
 __all__ = [
-    "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_trade", "complete", "confirm_due", "expire_unpaid",
-    "mark_delivered", "mark_shipped", "mark_trade_paid", "place",
+    "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "complete", "confirm_due", "expire_unpaid",
+    "mark_delivered", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_refund", "place",
 ]  # fmt: skip
 EXPIRE_BATCH = 100
 
 
+_PARTS = (
+    select(Order.id, Order.merchant_id, Order.payable_fen).where(Order.trade_id == bindparam("trade_id")).order_by(Order.id)
+)
+# Writes nothing new: takes the trade's row, and, with the second one, tells by the count that no order of it is left.
+_HELD = update(Trade).where(Trade.id == bindparam("trade_id")).values(status=Trade.status)
+_UNDONE = _HELD.where(~select(Order.id).where(Order.trade_id == bindparam("trade_id"), Order.status != "cancelled").exists())
+_PAYABLE = select(Trade.payable_fen).where(Trade.id == bindparam("trade_id"))
+
+
 def _parts_of(trade_id: int) -> list[tuple[int, int, int]]:
     """Return (order id, merchant id, payable) of a trade's orders, as values: no instance to go stale under the updates."""
-    statement = select(Order.id, Order.merchant_id, Order.payable_fen).where(Order.trade_id == trade_id).order_by(Order.id)
-    return [(row.id, row.merchant_id, row.payable_fen) for row in session.execute(statement)]
+    return [(row.id, row.merchant_id, row.payable_fen) for row in sql.read(_PARTS, {"trade_id": trade_id})]
 
 
 def mark_trade_paid(trade_id: int, paid_fen: int) -> bool:
@@ -40,20 +49,21 @@ def mark_trade_paid(trade_id: int, paid_fen: int) -> bool:
 
     Raises ValueError when the amount is not the trade's.
     """
-    trade = session.get(Trade, trade_id)
-    if trade is None:
+    payable_fen = sql.read(_PAYABLE, {"trade_id": trade_id}).scalar()
+    if payable_fen is None:
         return False
-    if paid_fen != trade.payable_fen:
+    if paid_fen != payable_fen:
         raise ValueError("paid amount differs from the trade")
     at = clock.now()
     if not cas.change(Trade, trade_id, where={"status": "unpaid"}, values={"status": "paid", "paid_at": at}):
         return False
     due = at + timedelta(hours=runtime.current().settings.trade.ship_sla_h)
     parts = _parts_of(trade_id)
-    for order_id, merchant_id, payable_fen in parts:
+    for order_id, merchant_id, order_fen in parts:
         cas.move(Order, order_id, from_="unpaid", to="paid", code="order.state", paid_at=at, ship_due_at=due)
         add_event(order_id, "paid", SYSTEM)
-        events.publish(OrderPaid(order_id, trade_id, merchant_id, payable_fen, clock.microseconds(at)))
+        events.publish(OrderPaid(order_id, trade_id, merchant_id, order_fen, clock.microseconds(at)))
+    promotions.settle(trade_id)
     inventory.consume(*(part[0] for part in parts))
     return True
 
@@ -71,6 +81,39 @@ def cancel_trade(actor: Actor, trade_id: int, reason: str) -> None:
     inventory.release(*order_ids)
 
 
+def cancel_paid(actor: Actor, order_id: int, reason: str) -> None:
+    """Cancel a paid order before it is shipped: its units go back to sale, its money to the buyer (OrderCancelled carries it).
+
+    Buyers may cancel their own, merchants theirs (they cannot deliver). Raises NotFound, Conflict(`order.state`).
+    """
+    order = queries.get_for(actor, order_id)
+    merchant_id, trade_id, why = order.merchant_id, order.trade_id, clean(reason)[:60] or "取消订单"
+    refund_fen = order.payable_fen - order.refunded_fen
+    sql.change(_HELD, {"trade_id": trade_id})  # two orders of a trade cancelled at once: the second sees the first
+    where = {"status": "paid", "refunded_fen": order.refunded_fen}
+    values = {"status": "cancelled", "cancel_reason": why, "refunded_fen": order.payable_fen}
+    if not cas.change(Order, order_id, where=where, values=values):
+        raise Conflict("order.state", "订单已发货或状态已变化，不能取消")
+    add_event(order_id, "cancelled", actor, why)
+    events.publish(OrderCancelled(order_id, merchant_id, True, trade_id, refund_fen))
+    audit.record(actor, "order.cancelled", "order", order_id, detail={"reason": why, "refund_fen": refund_fen})
+    if sql.change(_UNDONE, {"trade_id": trade_id}):
+        promotions.release(trade_id)
+    inventory.unallocate(order_id)
+
+
+def note_refund(order_id: int, amount_fen: int) -> None:
+    """Add to what a paid order gave back. Raises Conflict(`order.refunded`) when it would be more than was paid."""
+    changed = session.execute(
+        update(Order)
+        .where(Order.id == order_id, Order.paid_at.is_not(None), Order.refunded_fen + amount_fen <= Order.payable_fen)
+        .values(refunded_fen=Order.refunded_fen + amount_fen)
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict("order.refunded", "退款金额超过订单可退金额")
+
+
 def _close(actor: Actor, trade_id: int, reason: str) -> list[int] | None:
     """Move an unpaid trade to cancelled exactly once; returns its orders whose units the caller gives back, else None."""
     if not cas.change(Trade, trade_id, where={"status": "unpaid"}, values={"status": "cancelled"}):
@@ -80,6 +123,7 @@ def _close(actor: Actor, trade_id: int, reason: str) -> list[int] | None:
         cas.move(Order, order_id, from_="unpaid", to="cancelled", code="order.state", cancel_reason=reason)
         add_event(order_id, "cancelled", actor, reason)
         events.publish(OrderCancelled(order_id, merchant_id, False))
+    promotions.release(trade_id)
     return [part[0] for part in parts]
 
 
@@ -150,6 +194,11 @@ def confirm_due() -> int:
     for order_id in ids:
         complete(SYSTEM, order_id)
     return len(ids)
+
+
+def mark_reviewed(line_id: int) -> None:
+    """Note that a line has its review; repeating changes nothing."""
+    cas.change(OrderLine, line_id, where={"reviewed_at": None}, values={"reviewed_at": clock.now()})
 
 
 def add_note(actor: Actor, order_id: int, note: str) -> None:

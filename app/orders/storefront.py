@@ -7,11 +7,18 @@ from typing import Any
 from flask import redirect, render_template, request
 
 from app.carts import queries as carts
+from app.catalog.queries import Offer
+from app.core.actor import Actor
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.identity import queries as identity
 from app.orders import queries, service, states
+from app.promotions import queries as promotions
+from app.promotions import scanning
+from app.promotions.pricing import Quote, Verdict
+from app.promotions.queries import Buyer
 from app.web import access
+from app.web.figures import Figure
 from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
 from security.tokens import random_token
@@ -21,24 +28,44 @@ NEW = "new"
 TABS = {"": "全部", "unpaid": "待付款", "paid": "待发货", "shipped": "待收货", "completed": "已完成", "cancelled": "已取消"}
 
 
-def _picked() -> tuple[list[tuple[int, int]], bool]:
-    """Return what is being bought: one variant (buy now) or the cart's selection; and whether it is the cart."""
+def _scanned() -> int:
+    return scanning.scanned(request.cookies.get(scanning.COOKIE, ""))
+
+
+def _coupons() -> frozenset[int] | None:
+    """Return the coupons chosen on the page (`coupon-<shop>`, 0 = none), None when nothing was offered to choose."""
+    chosen = [value for name, value in request.values.items() if name.startswith("coupon-")]
+    if not all(value.isdigit() and len(value) < 20 for value in chosen):
+        raise Invalid("checkout.coupon", "优惠券不正确")
+    return frozenset(int(value) for value in chosen) - {0} if chosen else None
+
+
+def _bought_now() -> list[tuple[int, int]]:
+    """Return the one variant that is bought without the cart, nothing when the cart is bought."""
     sku, qty = request.values.get("sku", ""), request.values.get("qty", "1")
-    if sku:
-        if not (sku.isdigit() and qty.isdigit() and len(sku) < 20 and 1 <= int(qty) <= 99):
-            raise Invalid("checkout.item", "商品或数量不正确")
-        return [(int(sku), int(qty))], False
-    view = carts.view(access.actor().account_id, "")
-    return [(line.sku_id, line.quantity) for line in view.lines if line.is_selected and not line.reason], True
+    if not sku:
+        return []
+    if not (sku.isdigit() and qty.isdigit() and len(sku) < 20 and 1 <= int(qty) <= 99):
+        raise Invalid("checkout.item", "商品或数量不正确")
+    return [(int(sku), int(qty))]
+
+
+def _picked() -> tuple[list[tuple[int, int]], dict[int, Offer] | None]:
+    """Return what is being bought: one variant (buy now), or the cart's selection and the offers reading it has told."""
+    now = _bought_now()
+    if now:
+        return now, None
+    picked, offers, _ = carts.selection(access.actor().account_id)
+    return picked, offers
 
 
 def _page(status: int = 200, message: str = "") -> Any:
-    picked, from_cart = _picked()
+    picked, known = _picked()
     if not picked:
         flash("请先选择要购买的商品", "warn")
         return redirect("/cart", 303)
     try:
-        quote, offers, shops = carts.price(picked)
+        quote, offers, shops = carts.price(picked, known, Buyer(access.actor().account_id, _scanned()), _coupons())
     except KeyError:
         raise Conflict("product.unavailable", "商品已下架") from None
     gone = next((o for o in offers.values() if not o.is_buyable), None)
@@ -47,10 +74,19 @@ def _page(status: int = 200, message: str = "") -> Any:
     account = access.actor().account_id
     html = render_template(
         "orders/storefront/checkout.html", quote=quote, offers=offers, shops=shops, addresses=identity.list_addresses(account),
-        key=random_token(18), message=message, sku=request.values.get("sku", ""), qty=request.values.get("qty", ""),
-        from_cart=from_cart, areas=identity.list_areas(), chosen=request.form.get("address_id", ""), form=request.form,
+        verdicts=_verdicts(quote), key=random_token(18), message=message,
+        sku=request.values.get("sku", ""), qty=request.values.get("qty", ""), from_cart=known is not None,
+        areas=identity.list_areas(), chosen=request.form.get("address_id", ""), form=request.form,
     )  # fmt: skip
     return html, status
+
+
+def _verdicts(quote: Quote) -> dict[int, list[Verdict]]:
+    """Return the coupons of the wallet by shop (0: the platform's), usable ones first; of shops that are not bought from, none."""
+    found: dict[int, list[Verdict]] = {0: [], **{order.merchant_id: [] for order in quote.orders}}
+    for verdict in sorted(quote.verdicts, key=lambda v: (v.reason != "", -v.saving_fen)):
+        found.get(verdict.coupon.rule.scope.merchant_id, []).append(verdict)
+    return found
 
 
 @bp.get("/checkout")
@@ -69,7 +105,10 @@ def _new_address() -> service.NewAddress:
 @needs("cart.checkout")
 def place() -> Any:
     """Place the trade; a changed price or short stock shows the page again with the new facts."""
-    picked, from_cart = _picked()
+    picked = _bought_now()
+    from_cart = not picked
+    if request.form.get("intent") == "quote":  # other coupons were chosen: the page with their price
+        return _page()
     address = request.form.get("address_id", "")
     if address != NEW and not address.isdigit():
         return _page(422, "请选择收货地址")
@@ -78,6 +117,7 @@ def place() -> Any:
     wanted = service.Submission(
         picked, int(address) if address != NEW else 0, request.form.get("quote_hash", ""), int(total) if total.isdigit() else -1,
         request.form.get("idempotency_key", ""), notes, from_cart, _new_address() if address == NEW else None,
+        _coupons(), _scanned(),
     )  # fmt: skip
     try:
         with transaction():
@@ -86,12 +126,23 @@ def place() -> Any:
         return _page(409, error.message)
     except Invalid as error:
         return _page(422, error.message)
-    order = queries.orders_of_trade(trade_id)[0]
-    response = redirect(f"/pay/{queries.trade_of(order).trade_no}", 303)
+    response = redirect(f"/pay/{queries.trade_no_of(trade_id)}", 303)
     if from_cart:
         units = carts.unit_count(access.actor().account_id, "")
         response.set_cookie("rm_cart_n", str(min(units, 999)), max_age=604_800, samesite="Lax", path="/")
     return response
+
+
+def order_figures(actor: Actor) -> list[Figure]:
+    """Return the buyer's open orders by state, for the buyer's centre."""
+    counts = queries.count_by_status(account_id=actor.account_id)
+    icons = {"unpaid": "wallet", "paid": "package", "shipped": "truck"}
+    return [Figure(TABS[key], counts[key], f"/orders?status={key}", "单", icon=icon) for key, icon in icons.items()]
+
+
+def review_figures(actor: Actor) -> list[Figure]:
+    """Return how many bought lines wait for a review, for the buyer's centre."""
+    return [Figure("待评价", queries.count_to_review(actor.account_id), "/orders?status=completed", "件")]
 
 
 @bp.get("/orders")
@@ -101,8 +152,11 @@ def index() -> str:
     status = request.args.get("status", "")
     status = status if status in TABS else ""
     page = queries.list_for_account(access.actor().account_id, status, request.args.get("cursor", ""))
-    return render_template("orders/storefront/index.html", page=page, status=status, tabs_of=TABS, names=states.NAMES,
-                           tones=states.TONES, tab="orders")  # fmt: skip
+    done = [order.id for order, _ in page.items if order.status == states.COMPLETED]
+    return render_template(
+        "orders/storefront/index.html", page=page, status=status, tabs_of=TABS, names=states.NAMES, tones=states.TONES,
+        tab="orders", to_review=queries.to_review(done), counts=queries.count_by_status(account_id=access.actor().account_id),
+    )  # fmt: skip
 
 
 @bp.get("/orders/<int:order_id>")
@@ -112,19 +166,24 @@ def detail(order_id: int) -> str:
     order = queries.get_for(access.actor(), order_id)
     return render_template(
         "orders/storefront/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], trade=queries.trade_of(order),
-        events=queries.timeline(order_id), receiver=queries.receiver_of(order), area=identity.area_name(order.area_code),
-        names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES,
+        offs=promotions.summary_of(order_id), events=queries.timeline(order_id), receiver=queries.receiver_of(order),
+        area=identity.area_name(order.area_code),
+        names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES, tab="orders", to_review=queries.to_review([order_id]),
     )  # fmt: skip
 
 
 @bp.post("/orders/<int:order_id>/cancel")
 @needs("order.own")
 def cancel(order_id: int) -> Any:
-    """Cancel the unpaid trade this order belongs to."""
+    """Cancel the unpaid trade this order belongs to, or this paid order alone before it is shipped."""
     order = queries.get_for(access.actor(), order_id)
+    paid, reason = order.status == states.PAID, request.form.get("reason", "")
     with transaction():
-        service.cancel_trade(access.actor(), order.trade_id, request.form.get("reason", ""))
-    flash("订单已取消")
+        if paid:
+            service.cancel_paid(access.actor(), order_id, reason)
+        else:
+            service.cancel_trade(access.actor(), order.trade_id, reason)
+    flash("订单已取消，款项将原路退回" if paid else "订单已取消")
     return redirect(f"/orders/{order_id}", 303)
 
 

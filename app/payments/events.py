@@ -7,16 +7,32 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PaymentReceived:
-    """A receipt was applied to its trade. amount in fen."""
+    """A receipt was applied to its trade. amount in fen; channel_txn is the channel's number, at_us when the notice came."""
 
     trade_id: int
     amount_fen: int
     channel: str
+    channel_txn: str = "-"
+    at_us: int = 0
+
+
+@dataclass(frozen=True)
+class StrayPaymentReceived:
+    """Money came that nothing was owed for (late, second or wrong amount); it goes back by a refund."""
+
+    notice_id: int
+    amount_fen: int
+    channel: str
+    channel_txn: str
+    at_us: int
 
 
 @dataclass(frozen=True)
 class PaymentRefunded:
-    """A refund reached its end at the channel."""
+    """A refund reached its end at the channel. The defaults are what events told before these fields: one channel existed."""
 
     refund_id: int
     amount_fen: int
+    channel: str = "simulator"
+    refund_no: str = "-"
+    at_us: int = 0

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.core.db import session
 from app.core.errors import NotFound
 from app.core.paging import Page, paginate
 from app.payments.models import ChannelNotice, PaymentAttempt, Refund
 
+_ATTEMPT = select(PaymentAttempt).where(PaymentAttempt.payment_no == bindparam("payment_no"))
+
 
 def get_attempt(payment_no: str) -> PaymentAttempt:
     """Return an attempt by our number at the channel. Raises NotFound."""
-    found = session.scalar(select(PaymentAttempt).where(PaymentAttempt.payment_no == payment_no))
+    found = session.scalar(_ATTEMPT, {"payment_no": payment_no})
     if found is None:
         raise NotFound("payment.attempt", "支付单不存在")
     return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.domain import Domain
-from app.payments import channels, openapi, operator, service, simulator, storefront
+from app.orders.events import OrderCancelled
+from app.payments import channels, handlers, openapi, operator, service, simulator, storefront
 from app.payments.permissions import PERMISSIONS
 from app.web.menus import MenuEntry
 
@@ -28,6 +29,7 @@ def domain() -> Domain:
     return Domain(
         name="payments",
         routes=(storefront.bp, openapi.bp, operator.bp),
+        handlers=((OrderCancelled, handlers.on_order_cancelled),),
         jobs=((service.APPLY_JOB, _apply), (service.REFUND_JOB, _refund), (simulator.DELIVER_JOB, _simulated)),
         permissions=PERMISSIONS,
         menu=(

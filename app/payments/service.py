@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from app.audit import service as audit
-from app.core import cas, clock, events, jobs
+from app.core import cas, clock, events, jobs, sql
 from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound, TooMany
@@ -19,13 +19,31 @@ from app.core.ids import new_id
 from app.orders import queries as order_queries
 from app.orders import service as orders
 from app.payments import channels
-from app.payments.events import PaymentReceived, PaymentRefunded
+from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
 from app.payments.models import ChannelNotice, PaymentAttempt, PaymentIntent, Refund
+from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
 
 APPLY_JOB = "payments.apply_notice"
 REFUND_JOB = "payments.send_refund"
 MAX_ATTEMPTS = 10
+_KNOWN = select(ChannelNotice.id).where(
+    ChannelNotice.channel == bindparam("channel"), ChannelNotice.notice_id == bindparam("notice_id")
+)
+_NOTICE = select(
+    ChannelNotice.id, ChannelNotice.channel, ChannelNotice.state, ChannelNotice.outcome,
+    ChannelNotice.body.label("body"), ChannelNotice.received_at,
+).where(ChannelNotice.id == bindparam("row_id"))
+_ATTEMPT = (
+    select(
+        PaymentAttempt.id, PaymentAttempt.intent_id, PaymentAttempt.status, PaymentAttempt.channel_txn, PaymentAttempt.amount_fen,
+        PaymentIntent.trade_id,
+    )
+    .join(PaymentIntent, PaymentIntent.id == PaymentAttempt.intent_id)
+    .where(PaymentAttempt.payment_no == bindparam("payment_no"))
+)  # fmt: skip
+_TRIED = select(func.count(PaymentAttempt.id)).where(PaymentAttempt.intent_id == bindparam("intent_id"))
+_INTENT = select(PaymentIntent.id, PaymentIntent.amount_fen).where(PaymentIntent.trade_id == bindparam("trade_id"))
 
 
 def start(actor: Actor, trade_no: str, channel: str) -> PaymentAttempt:
@@ -38,37 +56,31 @@ def start(actor: Actor, trade_no: str, channel: str) -> PaymentAttempt:
     trade = order_queries.get_trade(actor, trade_no)
     if trade.status != "unpaid" or trade.expires_at <= clock.now():
         raise Conflict("trade.not_payable", "订单已不能支付，请查看订单状态")
-    intent = _intent_of(trade)
-    tried = session.scalar(
-        select(func.count()).select_from(PaymentAttempt).where(PaymentAttempt.intent_id == intent.id)
-    )
+    intent_id, amount_fen, is_new = _intent_of(trade)
+    tried = 0 if is_new else sql.read(_TRIED, {"intent_id": intent_id}).scalar()
     if (tried or 0) >= MAX_ATTEMPTS:
         raise TooMany("payment.attempts", "支付尝试次数过多，请重新下单")
     attempt_id = new_id()
     attempt = PaymentAttempt(
-        id=attempt_id, intent_id=intent.id, payment_no=f"P{attempt_id}", channel=channel,
-        amount_fen=intent.amount_fen, status="created", created_at=clock.now(),
+        id=attempt_id, intent_id=intent_id, payment_no=f"P{attempt_id}", channel=channel, amount_fen=amount_fen, status="created",
+        created_at=clock.now(),
     )  # fmt: skip
     session.add(attempt)
     audit.record(actor, "payment.started", "trade", trade.trade_no, detail={"channel": channel})
     return attempt
 
 
-def _intent_of(trade: Any) -> PaymentIntent:
-    found = session.scalar(select(PaymentIntent).where(PaymentIntent.trade_id == trade.id))
+def _intent_of(trade: Any) -> tuple[int, int, bool]:
+    """Return the trade's one intent, made at the first attempt: (id, amount in fen, whether it is new)."""
+    found = sql.read(_INTENT, {"trade_id": trade.id}).one_or_none()
     if found is not None:
-        return found
-    intent = PaymentIntent(
-        id=new_id(), trade_id=trade.id, account_id=trade.account_id, amount_fen=trade.payable_fen, status="open",
-        created_at=clock.now(),
-    )  # fmt: skip
+        return found.id, found.amount_fen, False
+    intent = {"id": new_id(), "trade_id": trade.id, "account_id": trade.account_id, "amount_fen": trade.payable_fen, "status": "open"}
     try:
-        with session.begin_nested():
-            session.add(intent)
-            session.flush()  # one intent per trade: a twin request uses the other's
-    except UniqueViolation:
-        return session.scalars(select(PaymentIntent).where(PaymentIntent.trade_id == trade.id)).one()
-    return intent
+        sql.add(PaymentIntent, intent | {"created_at": clock.now()})
+    except UniqueViolation as error:  # a twin request was faster: the door runs this again and finds its intent
+        raise RunAgain("the same trade is being paid") from error
+    return intent["id"], trade.payable_fen, True
 
 
 def receive_notice(channel: str, body: bytes, signature: str) -> int:
@@ -81,28 +93,20 @@ def receive_notice(channel: str, body: bytes, signature: str) -> int:
     if known is not None:
         return known
     row_id = new_id()
+    row = {
+        "id": row_id, "channel": channel, "notice_id": notice.notice_id, "payment_no": notice.payment_no, "body": body.decode(),
+        "state": "received", "outcome": "-", "received_at": clock.now(), "applied_us": 0,
+    }  # fmt: skip
     try:
-        with session.begin_nested():
-            session.add(
-                ChannelNotice(
-                    id=row_id, channel=channel, notice_id=notice.notice_id, payment_no=notice.payment_no,
-                    body=body.decode(), state="received", received_at=clock.now(),
-                )
-            )  # fmt: skip
-            session.flush()  # the unique (channel, notice id) decides between two deliveries
-    except UniqueViolation:
-        known = _notice_id(channel, notice.notice_id)
-        if known is None:
-            raise
-        return known
+        sql.add(ChannelNotice, row)
+    except UniqueViolation as error:  # the unique (channel, notice id) decides between two deliveries
+        raise RunAgain("the same notice is being stored") from error
     jobs.enqueue(APPLY_JOB, {"notice_id": row_id}, key=f"n{row_id}")
     return row_id
 
 
 def _notice_id(channel: str, notice_id: str) -> int | None:
-    return session.scalar(
-        select(ChannelNotice.id).where(ChannelNotice.channel == channel, ChannelNotice.notice_id == notice_id)
-    )
+    return sql.read(_KNOWN, {"channel": channel, "notice_id": notice_id}).scalar()
 
 
 def apply_notice(row_id: int) -> str:
@@ -110,13 +114,13 @@ def apply_notice(row_id: int) -> str:
 
     Outcomes: paid, failed, duplicate, refunded (late, second or wrong amount), unknown.
     """
-    row = session.get(ChannelNotice, row_id)
+    row = sql.read(_NOTICE, {"row_id": row_id}).one_or_none()
     if row is None:
         raise NotFound("payment.notice", "通知不存在")
     if row.state != "received":
-        return row.outcome
+        return str(row.outcome)
     notice = channels.parse(row.body.encode())
-    attempt = session.scalar(select(PaymentAttempt).where(PaymentAttempt.payment_no == notice.payment_no))
+    attempt = sql.read(_ATTEMPT, {"payment_no": notice.payment_no}).one_or_none()
     state, outcome = ("rejected", "unknown") if attempt is None else _settle(row, notice, attempt)
     _close_notice(row_id, state, outcome)
     audit.record(
@@ -135,27 +139,29 @@ def _close_notice(row_id: int, state: str, outcome: str) -> None:
         raise Conflict("payment.notice_moved", "通知已被处理")
 
 
-def _settle(row: ChannelNotice, notice: channels.Notice, attempt: PaymentAttempt) -> tuple[str, str]:
-    """Decide what a notice about a known attempt means; returns (state, outcome)."""
+def _settle(row: Any, notice: channels.Notice, attempt: Any) -> tuple[str, str]:
+    """Decide what a notice about a known attempt means; returns (state, outcome). row, attempt: as `_NOTICE`, `_ATTEMPT`."""
     at = clock.now()
     if notice.result == "failed":
         cas.change(PaymentAttempt, attempt.id, where={"status": "created"}, values={"status": "failed", "finished_at": at})
         return "applied", "failed"
     if attempt.status == "succeeded" and attempt.channel_txn == notice.channel_txn:
         return "applied", "duplicate"
-    intent = session.get_one(PaymentIntent, attempt.intent_id)
     right_amount = notice.amount_fen == attempt.amount_fen
     first = attempt.status != "succeeded" and cas.change(
         PaymentAttempt, attempt.id, where={"status": ("created", "failed", "closed")},
         values={"status": "succeeded", "channel_txn": notice.channel_txn, "finished_at": at},
     )  # fmt: skip
-    if right_amount and first and orders.mark_trade_paid(intent.trade_id, notice.amount_fen):
-        cas.change(PaymentIntent, intent.id, where={"status": "open"}, values={"status": "paid", "paid_at": at})
-        events.publish(PaymentReceived(intent.trade_id, notice.amount_fen, row.channel))
+    if right_amount and first and orders.mark_trade_paid(attempt.trade_id, notice.amount_fen):
+        cas.change(PaymentIntent, attempt.intent_id, where={"status": "open"}, values={"status": "paid", "paid_at": at})
+        came_us = clock.microseconds(row.received_at)
+        events.publish(PaymentReceived(attempt.trade_id, notice.amount_fen, row.channel, notice.channel_txn, came_us))
         return "applied", "paid"
     reason = "实付金额与应付不符" if not right_amount else "订单已关闭或已支付，款项原路退回"
     if notice.amount_fen > 0:
         request_refund(attempt.id, notice.amount_fen, cause=f"notice:{row.id}", reason=reason)
+        came_us = clock.microseconds(row.received_at)
+        events.publish(StrayPaymentReceived(row.id, notice.amount_fen, row.channel, notice.channel_txn, came_us))
     return "refunded", "refunded"
 
 
@@ -175,12 +181,33 @@ def request_refund(attempt_id: int, amount_fen: int, *, cause: str, reason: str)
     return refund_id
 
 
+def refund_trade(trade_id: int, amount_fen: int, *, cause: str, reason: str) -> int:
+    """Give part of a paid trade back through the attempt that paid it; one per cause. Returns the refund's id, 0 for nothing.
+
+    Raises Conflict(`payment.not_paid`) when no attempt paid the trade.
+    """
+    if amount_fen <= 0:
+        return 0
+    paid_by = session.scalar(
+        select(PaymentAttempt.id)
+        .join(PaymentIntent, PaymentIntent.id == PaymentAttempt.intent_id)
+        .where(PaymentIntent.trade_id == trade_id, PaymentIntent.status == "paid", PaymentAttempt.status == "succeeded")
+        .where(PaymentAttempt.finished_at == PaymentIntent.paid_at)  # others succeeded too late or with a wrong amount
+        .order_by(PaymentAttempt.id)
+        .limit(1)
+    )
+    if paid_by is None:
+        raise Conflict("payment.not_paid", "该交易没有已到账的付款，不能退款")
+    return request_refund(paid_by, amount_fen, cause=cause, reason=reason)
+
+
 def send_refund(refund_id: int) -> None:
     """Have the channel pay back. The simulator accepts at once; the same refund number never pays twice."""
     at = clock.now()
     if cas.change(Refund, refund_id, where={"status": "pending"}, values={"status": "done", "finished_at": at}):
         refund = session.get_one(Refund, refund_id)
-        events.publish(PaymentRefunded(refund_id, refund.amount_fen))
+        channel = session.get_one(PaymentAttempt, refund.attempt_id).channel
+        events.publish(PaymentRefunded(refund_id, refund.amount_fen, channel, refund.refund_no, clock.microseconds(at)))
         audit.record(
             SYSTEM, "payment.refunded", "refund", refund.refund_no,
             detail={"amount_fen": refund.amount_fen, "reason": refund.reason},

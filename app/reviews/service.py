@@ -14,6 +14,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.identity import queries as identity
 from app.orders import queries as orders
+from app.orders import service as orders_service
 from app.reviews import pictures, queries
 from app.reviews.models import Review
 from dbadapters.errors import UniqueViolation
@@ -69,6 +70,7 @@ def _add(actor: Actor, order: Any, line: Any, rating: int, text: str, keys: list
             session.flush()  # the unique order line decides between two clicks
     except UniqueViolation:
         raise Conflict("review.twice", "这件商品已经评价过了") from None
+    orders_service.mark_reviewed(line.id)
     catalog.add_rating(line.product_id, rating)
     audit.record(actor, "review.write", "review", review.id, detail={"line": str(line.id), "rating": rating})
     return review

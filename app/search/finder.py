@@ -10,13 +10,26 @@ from tantivy import FieldType, Occur, Order, Query, Searcher
 
 from app.search import tokens
 from app.search.criteria import PRICE_BANDS, Criteria
-from app.search.schema import SEPARATOR, schema
+from app.search.schema import SAMPLES, SEPARATOR, schema
 
 PAGE_SIZE = 24
 # Variants looked at for one page: bounds the cost whatever the catalogue holds.
 DEPTH = 2_000
+# Variants a product has as a rule: how many are looked at first.
+VARIANTS = 3
 COUNT_CAP = 999
+# Variants that facets are counted over; a larger result is counted in so many samples as hold about this number.
+FACET_DEPTH = 4_000
 BUCKETS = 12
+PRODUCTS = {"cardinality": {"field": "product_id"}}
+_RANGES = [{"from": low, **({"to": high} if high else {})} for low, high in PRICE_BANDS]
+FACETS: dict[str, dict[str, Any]] = {
+    **{
+        name: {"terms": {"field": name, "size": BUCKETS}, "aggs": {"products": PRODUCTS}}
+        for name in ("category", "area", "tag", "option")
+    },
+    "price": {"range": {"field": "price", "ranges": _RANGES}, "aggs": {"products": PRODUCTS}},
+}
 NOTES = {
     "strict": "",
     "sound": "没有找到完全相同的词，以下是读音或拼写相近的商品",
@@ -26,10 +39,11 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Bucket:
-    """A value of a facet with the number of products, capped at COUNT_CAP."""
+    """A value of a facet with the number of products, capped at COUNT_CAP; estimated from a sample of a large result."""
 
     value: str
     count: int
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,57 +155,97 @@ def _narrowed(base: Query, criteria: Criteria, leave_out: str = "") -> Query:
 
 def find(searcher: Searcher, criteria: Criteria, *, with_facets: bool = True) -> Found:
     """Return a page of products for the criteria, from the narrowest stage that finds any."""
+    start = (criteria.page - 1) * PAGE_SIZE
     for stage in ("strict", "sound", "any") if criteria.q else ("strict",):
         base = text_query(criteria.q, stage)
-        found = _ordered(searcher, _narrowed(base, criteria), criteria.sort)
+        query = _narrowed(base, criteria)
+        found, is_all = _ordered(searcher, query, criteria.sort, start + PAGE_SIZE + 1)
         if found:
             break
-    start = (criteria.page - 1) * PAGE_SIZE
-    facets = _facets(searcher, base, criteria) if with_facets and (found or criteria.has_filters) else {}
+    facets, total = {}, len(found)
+    if with_facets and (found or criteria.has_filters):
+        hits = 0 if is_all else int(searcher.search(query, 1, count=True).count or 0)
+        facets, counted = _facets(searcher, base, criteria, hits)
+        total = total if is_all else max(total, counted)
     ids = found[start : start + PAGE_SIZE]
-    return Found(ids, min(len(found), COUNT_CAP), len(found) > start + PAGE_SIZE, stage, facets)
+    return Found(ids, min(total, COUNT_CAP), len(found) > start + PAGE_SIZE, stage, facets)
 
 
-def _ordered(searcher: Searcher, query: Query, sort: str) -> list[int]:
-    """Return product ids in order, each once, of the first DEPTH variants."""
+def _ordered(searcher: Searcher, query: Query, sort: str, wanted: int) -> tuple[list[int], bool]:
+    """Return at least `wanted` product ids in order, each once, if there are, and whether these are all of them.
+
+    Looks at more variants only when those seen belong to too few products; never at more than DEPTH.
+    """
+    limit = wanted * VARIANTS
+    while True:
+        limit = min(limit, DEPTH)
+        hits = _search(searcher, query, sort, limit)
+        products = searcher.fast_field_values("product_id", [address for _, address in hits])
+        found = list(dict.fromkeys(int(p) for p in products if p is not None))
+        if len(hits) < limit or len(found) >= wanted or limit == DEPTH:
+            return found, len(hits) < limit
+        limit *= 4
+
+
+def _search(searcher: Searcher, query: Query, sort: str, limit: int) -> list[Any]:
     if sort == "sold":
-        result = searcher.search(query, DEPTH, count=False, order_by_field="sold", order=Order.Desc)
+        result = searcher.search(query, limit, count=False, order_by_field="sold", order=Order.Desc)
     elif sort in {"price", "price-desc"}:
         order = Order.Asc if sort == "price" else Order.Desc
-        result = searcher.search(query, DEPTH, count=False, order_by_field="price", order=order)
+        result = searcher.search(query, limit, count=False, order_by_field="price", order=order)
     else:
-        result = searcher.search(query, DEPTH, count=False, weight_by_field="weight")
-    products = searcher.fast_field_values("product_id", [address for _, address in result.hits])
-    return list(dict.fromkeys(int(p) for p in products if p is not None))
+        result = searcher.search(query, limit, count=False, weight_by_field="weight")
+    return list(result.hits)
 
 
-def _facets(searcher: Searcher, base: Query, criteria: Criteria) -> dict[str, list[Bucket]]:
-    """Return the facets; each leaves out its own condition, so that another value can be chosen."""
-    found = {}
-    for name in ("category", "area", "tag", "option"):
-        # Conditions of one variant stay in force among options: 规格 and 颜色 must exist together in one SKU.
-        query = _narrowed(base, criteria, "" if name == "option" else name)
-        found[name] = _terms(searcher, query, name)
-    found["price"] = _bands(searcher, _narrowed(base, criteria, "price"))
-    return found
+def _sampled(hits: int) -> tuple[list[Query], int]:
+    """Return the condition that keeps about FACET_DEPTH of so many hits, and the factor that scales counts up again."""
+    samples = max(1, SAMPLES * FACET_DEPTH // max(hits, 1))
+    if samples >= SAMPLES:
+        return [], 1
+    kept = Query.boolean_query([(Occur.Should, _term("sample", str(number), "basic")) for number in range(samples)])
+    return [Query.const_score_query(kept, 0.0)], SAMPLES // samples
 
 
-def _products() -> dict[str, Any]:
-    return {"products": {"cardinality": {"field": "product_id"}}}
+def _facets(searcher: Searcher, base: Query, criteria: Criteria, hits: int) -> tuple[dict[str, list[Bucket]], int]:
+    """Return the facets and the number of products found; estimates when there are more hits than FACET_DEPTH.
+
+    Distinct products are counted by HyperLogLog: exact for tens, within about 1 % for hundreds.
+
+    A facet leaves out its own condition, so that another value can be chosen; those without one are counted together with the
+    products in one pass. Conditions of one variant stay in force among options: 规格 and 颜色 must exist together in one SKU.
+    """
+    sample, factor = _sampled(hits)
+    base = _all([base, *sample]) if sample else base
+    apart = [name for name in ("category", "area", "tag", "price") if _has_condition(criteria, name)]
+    together = [name for name in FACETS if name not in apart]
+    answer = searcher.aggregate(_narrowed(base, criteria), {name: FACETS[name] for name in together} | {"products": PRODUCTS})
+    total = int(answer["products"]["value"])
+    for name in apart:
+        answer[name] = searcher.aggregate(_narrowed(base, criteria, name), {name: FACETS[name]})[name]
+    found = {name: _bands(answer[name], factor) if name == "price" else _terms(answer[name], factor) for name in FACETS}
+    return found, total * factor
 
 
-def _terms(searcher: Searcher, query: Query, name: str) -> list[Bucket]:
-    answer = searcher.aggregate(query, {"f": {"terms": {"field": name, "size": BUCKETS}, "aggs": _products()}})
-    buckets = answer["f"]["buckets"]
-    counted = [Bucket(str(b["key"]), min(int(b["products"]["value"]), COUNT_CAP)) for b in buckets]
+def _has_condition(criteria: Criteria, name: str) -> bool:
+    return {
+        "category": bool(criteria.category_id), "area": bool(criteria.area), "tag": bool(criteria.tag),
+        "price": bool(criteria.price_from or criteria.price_to),
+    }[name]  # fmt: skip
+
+
+def _bucket(value: str, counted: float, factor: int) -> Bucket:
+    return Bucket(value, min(int(counted) * factor, COUNT_CAP), factor > 1)
+
+
+def _terms(answer: dict[str, Any], factor: int) -> list[Bucket]:
+    counted = [_bucket(str(b["key"]), b["products"]["value"], factor) for b in answer["buckets"]]
     return sorted(counted, key=lambda b: (-b.count, b.value))
 
 
-def _bands(searcher: Searcher, query: Query) -> list[Bucket]:
-    ranges = [{"from": low, **({"to": high} if high else {})} for low, high in PRICE_BANDS]
-    answer = searcher.aggregate(query, {"f": {"range": {"field": "price", "ranges": ranges}, "aggs": _products()}})
-    counts = {int(b["from"]): int(b["products"]["value"]) for b in answer["f"]["buckets"] if "from" in b}
-    return [Bucket(f"{low}-{high or ''}", min(counts.get(low, 0), COUNT_CAP)) for low, high in PRICE_BANDS if counts.get(low, 0)]
+def _bands(answer: dict[str, Any], factor: int) -> list[Bucket]:
+    counts = {int(b["from"]): int(b["products"]["value"]) for b in answer["buckets"] if "from" in b}
+    return [_bucket(f"{low}-{high or ''}", counts[low], factor) for low, high in PRICE_BANDS if counts.get(low, 0)]
 
 
 def suggest(searcher: Searcher, prefix: str, limit: int = 10) -> list[str]:

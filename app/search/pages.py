@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 from app.catalog import queries as catalog
 from app.content import queries as content
 from app.content.blocks import Block
+from app.core.cache_reset import on_reset
 from app.core.errors import NotFound, Upstream
 from app.identity import queries as identity
 from app.inventory import queries as inventory
+from app.promotions import queries as promotions
 from app.search import queries
 from app.search.criteria import Criteria
 from app.search.finder import Found
@@ -27,17 +30,21 @@ LICENCE_NAMES = {
     "other": "其他证照",
 }
 FACET_NAMES = {"category": "类目", "area": "县区", "tag": "标签", "price": "价格", "option": "规格"}
+FIRSTS_TTL_S = 30
+MAX_FIRSTS = 500
+_firsts: dict[Criteria, tuple[float, list[int]]] = {}
 GUARANTEE = {"ambient": "常温运输", "chilled": "冷藏配送", "frozen": "冷冻配送"}
 
 
 @dataclass(frozen=True)
 class FacetLink:
-    """A choice of a facet."""
+    """A choice of a facet; an estimate is shown as 约."""
 
     label: str
     count: int
     href: str
     chosen: bool
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,25 @@ class ProductPage:
     detail: catalog.ProductDetail
     stock: dict[int, int]
     area_name: str
+    offers: promotions.ProductOffers
 
     @property
     def rating(self) -> str:
         """Return the mean rating with one decimal, '' without reviews."""
         count = self.detail.product.rating_count
         return f"{self.detail.product.rating_sum / count:.1f}" if count else ""
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the product's attributes as (name, value with its unit), in the order of its category."""
+        product = self.detail.product
+        known = {a.code: a for a in catalog.attributes_of(product.category_id)}
+        order = [code for code in known if code in product.attributes] + [code for code in product.attributes if code not in known]
+        return [
+            (known[code].name if code in known else code,
+             f"{product.attributes[code]}{known[code].unit if code in known and known[code].unit != '-' else ''}")
+            for code in order
+        ]  # fmt: skip
 
     @property
     def gallery(self) -> list[str]:
@@ -103,11 +123,28 @@ def _block_ids(block: Block, area: str) -> list[int]:
     if data.get("source") == "ids":
         return [int(i) for i in data.get("product_ids", [])][:size]
     tag = data.get("tag", "") if data.get("source") == "tag" else ""
-    sort = "sold" if data.get("source") == "sold" else ""
+    return _first_of(Criteria(tag=tag, area=area, sort="sold" if data.get("source") == "sold" else ""))[:size]
+
+
+def _first_of(criteria: Criteria) -> list[int]:
+    """Return the products a standing list of the home page begins with, kept for half a minute: it ranks the whole catalogue."""
+    kept = _firsts.get(criteria)
+    if kept is not None and kept[0] > time.monotonic():
+        return kept[1]
     try:
-        return queries.search(Criteria(tag=tag, area=area, sort=sort), with_facets=False).product_ids[:size]
+        ids = queries.search(criteria, with_facets=False).product_ids
     except Upstream:  # the first index is being built: the home page opens without products
         return []
+    if len(_firsts) >= MAX_FIRSTS:
+        _firsts.clear()
+    _firsts[criteria] = (time.monotonic() + FIRSTS_TTL_S, ids)
+    return ids
+
+
+@on_reset
+def forget() -> None:
+    """Rank the home page's lists again at the next view."""
+    _firsts.clear()
 
 
 def results(criteria: Criteria) -> ResultPage:
@@ -139,7 +176,7 @@ def _links(name: str, found: Found, criteria: Criteria, names: dict[str, str]) -
     links = []
     for bucket in found.facets.get(name, []):
         chosen, change = _toggle(name, bucket.value, criteria)
-        links.append(FacetLink(_label(name, bucket.value, names), bucket.count, criteria.url(**change), chosen))
+        links.append(FacetLink(_label(name, bucket.value, names), bucket.count, criteria.url(**change), chosen, bucket.is_estimate))
     return links
 
 
@@ -176,8 +213,11 @@ def _chosen(criteria: Criteria, names: dict[str, str]) -> list[tuple[str, str]]:
     return found
 
 
-def product_page(product_id: int) -> ProductPage:
-    """Return a listed product with its stock: five queries. Its reviews are a fragment of their own page."""
+def product_page(product_id: int, account_id: int = 0) -> ProductPage:
+    """Return a listed product with its stock and offers: five queries, three more where promotions run.
+
+    Its reviews are a fragment of their own page.
+    """
     detail = catalog.get_detail(product_id)
     if not detail.product.is_listed or detail.merchant.status != "active":
         raise NotFound("product.missing", "商品不存在或已下架")
@@ -185,7 +225,18 @@ def product_page(product_id: int) -> ProductPage:
         detail=detail,
         stock=inventory.available([sku.id for sku in detail.skus]),
         area_name=area_names().get(detail.product.area_code, ""),
+        offers=_offers(detail, account_id),
     )
+
+
+def _offers(detail: catalog.ProductDetail, account_id: int) -> promotions.ProductOffers:
+    """Return the offers of a product, by its cheapest variant."""
+    product, cheapest = detail.product, min(detail.skus, key=lambda s: (s.price_fen, s.sort), default=None)
+    line = promotions.line(
+        cheapest.id if cheapest else 0, 1, merchant_id=product.merchant_id, product_id=product.id, category_id=product.category_id,
+        price_fen=product.price_min_fen, area_code=product.area_code, tags=product.tag_names,
+    )  # fmt: skip
+    return promotions.offers_of(line, account_id)
 
 
 def home() -> content.HomeContent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from datetime import datetime
 from functools import lru_cache
 
@@ -12,12 +13,14 @@ from app.core import clock
 from app.search import tokens
 from app.search.feed import IndexRow, IndexSku
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TEXT = ("words", "chars", "joined", "initials", "context")
 RAW = ("phrase", "spoken")
 # Ids are raw text: an aggregation would return them as floats, which cannot hold 63 bits.
 FACETS = ("area", "tag", "option", "category", "parent", "merchant")
 SEPARATOR = "\x1f"
+# Every product falls into one of so many samples; facets of a large result are counted in a few of them.
+SAMPLES = 64
 _FRESH_DAYS = 90
 
 
@@ -34,6 +37,7 @@ def schema() -> tantivy.Schema:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in FACETS:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    builder.add_text_field("sample", tokenizer_name="raw", index_option="basic")
     builder.add_integer_field("price", indexed=True, fast=True)
     builder.add_integer_field("sold", fast=True)
     builder.add_float_field("weight", fast=True)
@@ -84,6 +88,7 @@ def _document(
     doc.add_unsigned("sku_id", sku.sku_id)
     for name, text in common.items():
         doc.add_text(name, text)
+    doc.add_text("sample", str(zlib.crc32(b"%d" % row.product_id) % SAMPLES))
     options = [f"{name}:{value}" for name, value in sku.options.items()]
     doc.add_text("context", " ".join(tokens.index_words(" , ".join([around, *sku.options.values()]))))
     many = {

@@ -11,8 +11,10 @@ from app.core.actor import SYSTEM
 from app.core.errors import NotFound
 from app.core.tx import transaction
 from app.merchants import queries as merchants
+from app.promotions.spec import KINDS
 from app.search import pages, pending, queries, service
 from app.search.criteria import SORTS, Criteria, parse
+from app.web import access
 from app.web.surfaces import public, surface_blueprint
 
 bp = surface_blueprint("storefront", "search")
@@ -115,8 +117,8 @@ def suggest() -> Any:
 def product(product_id: int) -> str:
     """Show a product."""
     return render_template(
-        "search/storefront/product.html", page=pages.product_page(product_id), document_names=pages.DOCUMENT_NAMES,
-        transport=pages.GUARANTEE,
+        "search/storefront/product.html", page=pages.product_page(product_id, access.actor().account_id), transport=pages.GUARANTEE,
+        document_names=pages.DOCUMENT_NAMES, promotion_kinds=KINDS,
     )  # fmt: skip
 
 

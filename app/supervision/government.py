@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from typing import Any
 
 from flask import Response, render_template, request
 
 from app.core import clock
+from app.supervision import counties as counties_of
 from app.supervision import queries
 from app.web.surfaces import needs, surface_blueprint
 
@@ -31,6 +33,19 @@ def panels() -> str:
     return render_template(f"supervision/government/{part}.html", **_context())
 
 
+@bp.get("/counties/<code>")
+@needs("board.view")
+def county(code: str) -> str:
+    """Show one county: days, categories, merchants."""
+    found = counties_of.county_board(code)
+    unit, fen = _unit(found.days)
+    return render_template(
+        "supervision/government/county.html", view=found, names=counties_of.codes(), small=queries.SMALL_CELL,
+        as_of=found.at.astimezone(clock.REGION_TZ).strftime("%H:%M"), labels=[f"{day:%m-%d}" for day, _ in found.days],
+        gmv=[round(total.paid_fen / fen, 2) for _, total in found.days], gmv_unit=unit, rate_label=queries.definitions()[4][0],
+    )  # fmt: skip
+
+
 @bp.get("/board-counties.csv")
 @needs("board.view")
 def counties() -> Response:
@@ -45,14 +60,22 @@ def counties() -> Response:
     return Response("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
 
 
+def _unit(days: list[tuple[date, queries.Totals]]) -> tuple[str, int]:
+    """Return the unit of a chart of daily sales and how many fen it is."""
+    most_fen = max((total.paid_fen for _, total in days), default=0)
+    return ("万元", 1_000_000) if most_fen >= 1_000_000 else ("元", 100)
+
+
 def _context() -> dict[str, Any]:
     board = queries.board()
+    unit, fen = _unit(board.days)
     return {
         "board": board,
         "as_of": board.at.astimezone(clock.REGION_TZ).strftime("%H:%M"),
         "fills": FILLS,
         "labels": [f"{day:%m-%d}" for day, _ in board.days],
-        "gmv": [round(total.paid_fen / 1_000_000, 2) for _, total in board.days],
+        "gmv": [round(total.paid_fen / fen, 2) for _, total in board.days],
+        "gmv_unit": unit,
         "orders": [total.orders for _, total in board.days],
         "local": [bps / 100 for _, total in board.days if (bps := total.local_bps) is not None],
         "rate_label": board.definitions[4][0],

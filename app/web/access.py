@@ -18,6 +18,7 @@ from security import sm
 
 SessionLoader = Callable[[str, str, str], Actor | None]
 _loader: SessionLoader | None = None
+_role_names: dict[tuple[str, str], str] = {}
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKEN = re.compile(r"^[A-Za-z0-9_-]{20,100}$")
 
@@ -26,6 +27,16 @@ def use_session_loader(loader: SessionLoader) -> None:
     """Install identity's loader: (surface, token, address) -> Actor or None."""
     global _loader
     _loader = loader
+
+
+def use_role_names(names: dict[tuple[str, str], str]) -> None:
+    """Install identity's names of roles: (realm, role code) -> name on screen."""
+    _role_names.update(names)
+
+
+def role_title(who: Actor) -> str:
+    """Return the names of an actor's roles as the top bar shows them."""
+    return "、".join(_role_names.get((who.realm, code), code) for code in who.roles) or "未分配角色"
 
 
 def session_cookie(surface: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -25,6 +27,14 @@ def _wants_json() -> bool:
     return access.current_surface().key == "openapi" or request.accept_mimetypes.best == "application/json"
 
 
+def _previous() -> str:
+    """Return the page of ours the visitor came from, '' when there is none; never another site's address."""
+    came = urlsplit(request.referrer or "")
+    if came.netloc != request.host or came.path == request.path or not came.path.startswith("/"):
+        return ""
+    return access.safe_next(came.path + (f"?{came.query}" if came.query else ""), "")
+
+
 def render_error(status: int, code: str, message: str) -> Response:
     """Return the error in the client's form; nothing internal is shown."""
     request_id = g.get("request_id", "-")
@@ -37,7 +47,7 @@ def render_error(status: int, code: str, message: str) -> Response:
     surface = access.current_surface()
     shown = {
         "code": status, "title": _TITLES.get(status, "出错了"), "message": message, "advice": _ADVICE.get(status, "请检查后重试。"),
-        "request_id": request_id, "contact": "", "back_href": surface.prefix + "/",
+        "request_id": request_id, "contact": "", "back_href": surface.prefix + "/", "previous": _previous(),
     }  # fmt: skip
     html = render_template("errors/error.html", error=shown, layout="layouts/auth.html")
     return make_response(html, status)

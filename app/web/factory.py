@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, g, request
 from prometheus_client import Counter
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from app.core import db
 from app.core.tx import retry_conflicts
@@ -31,6 +32,13 @@ class RegionMart(Flask):
         return retry_conflicts(once)
 
 
+class RowId(IntegerConverter):
+    """An id in a URL: a number no column can hold is not found, and never reaches the database."""
+
+    def __init__(self, url_map: Map, *args: Any, **kwargs: Any) -> None:
+        super().__init__(url_map, *args, **{"max": 2**63 - 1, **kwargs})
+
+
 def build(import_name: str, *, proxy_count: int = 0) -> RegionMart:
     """Return the application with web behaviour installed, without any domain.
 
@@ -40,6 +48,7 @@ def build(import_name: str, *, proxy_count: int = 0) -> RegionMart:
     app.config["MAX_CONTENT_LENGTH"] = 32 * 1024 * 1024
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31_536_000
     app.url_map.strict_slashes = False
+    app.url_map.converters["int"] = RowId
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     if proxy_count:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxy_count, x_proto=proxy_count)  # type: ignore[method-assign]

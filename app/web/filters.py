@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from app.web import charts
 from app.web.icons import icon
+from app.web.tables import label_cells
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -171,6 +172,7 @@ FILTERS = {
     "mask_phone": mask_phone,
     "mask_name": mask_name,
     "mask_id": mask_id,
+    "label_cells": label_cells,
 }
 
 

@@ -19,6 +19,7 @@ def _icons() -> dict[str, str]:
     return loaded
 
 
+@lru_cache(maxsize=1_024)
 def icon(name: str, cls: str = "", label: str = "") -> Markup:
     """SVG of one icon, hidden from assistive technology unless it has a label.
 

@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Flask, request
 from jinja2 import StrictUndefined
@@ -14,6 +14,7 @@ from jinja2 import StrictUndefined
 from app.core import runtime
 from app.web import access, filters, menus
 from app.web.flash import flashes
+from app.web.fragments import fragment
 
 _SKINS = {"government": "board", "openapi": "storefront"}
 STATIC = Path(__file__).parent / "static"
@@ -24,6 +25,7 @@ def _digest(path: str) -> str:
     return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
 
 
+@lru_cache(maxsize=512)
 def asset(path: str) -> str:
     """Return the URL of a static file with its content hash, cacheable for ever."""
     try:
@@ -51,6 +53,7 @@ def page_context() -> dict[str, Any]:
         "surface": _SKINS.get(surface.key, surface.key),
         "surface_title": surface.title,
         "actor": None if who.realm == "guest" else who,
+        "role_name": access.role_title(who) if surface.prefix else "",
         "site": {"name": settings.site.name, "region": settings.site.region, "phone": settings.site.phone},
         "menu": menus.menu_for(surface.key, who, request.path),
         "csrf_token": access.csrf_token,
@@ -61,6 +64,7 @@ def page_context() -> dict[str, Any]:
         "home_href": surface.prefix + "/",
         "logout_action": surface.prefix + "/sign-out",
         "surface_name": surface.title,
+        "account_href": surface.prefix + "/password" if surface.prefix else "",
         "links": _links(),
     }
 
@@ -79,11 +83,17 @@ def _cart_count() -> int:
     return int(raw) if raw.isdigit() and len(raw) < 4 else 0
 
 
+def first_page() -> str:
+    """Return this page without its cursor, '' when it is the first page already."""
+    words = {name: value for name, value in request.args.items() if name != "cursor"}
+    return (f"{request.path}?{urlencode(words)}" if words else request.path) if "cursor" in request.args else ""
+
+
 def install(app: Flask) -> None:
     """Set up Jinja: StrictUndefined, globals, filters, context."""
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(asset=asset, media=media)
+    app.jinja_env.globals.update(asset=asset, media=media, first_page=first_page, fragment=fragment)
     filters.register(app)
     app.context_processor(page_context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.servers import free_port
 
@@ -28,11 +30,15 @@ FLAGS = (
 
 @dataclass(frozen=True)
 class Site:
-    """Where the platform runs and who may sign in."""
+    """Where the platform runs, what the seed made and who may sign in."""
 
     url: str
     product_id: str
+    waiting_id: str
+    applicant_id: str
+    job_id: str
     logins: dict[str, str]
+    fresh_login: str
     password: str
 
 
@@ -57,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         assert server.poll() is None, "the platform ended at start"
         try:
@@ -78,29 +84,92 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-class Visitor:
-    """A browser context that fails the test on a console error (CSP violations are console errors) or page error."""
+SIZES = {"phone": (390, 844), "narrow": (320, 640), "desk": (1440, 900)}
 
-    def __init__(self, browser: Browser, site: Site, *, scripts: bool = True, phone: bool = True) -> None:
-        size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
-        self.context = browser.new_context(viewport=size, java_script_enabled=scripts, base_url=site.url)
+
+class Visitor:
+    """A browser context that fails the test on a console error, a page error or a report against the content security policy."""
+
+    def __init__(self, browser: Browser, site: Site, *, scripts: bool = True, size: str = "phone", elder: bool = False) -> None:
+        width, height = SIZES[size]
+        self.site, self.scripts = site, scripts
+        self.context = browser.new_context(
+            viewport={"width": width, "height": height}, java_script_enabled=scripts, base_url=site.url, locale="zh-CN",
+        )  # fmt: skip
+        if elder:
+            self.context.add_cookies([{"name": "rm_elder", "value": "1", "url": site.url}])
         self.page = self.context.new_page()
         self.problems: list[str] = []
-        self.page.on("console", lambda m: self.problems.append(f"{self.page.url}: {m.text}") if m.type == "error" else None)
+        self.page.on("console", self._console)
         self.page.on("pageerror", lambda e: self.problems.append(f"{self.page.url}: {e}"))
+        self.page.on("request", self._request)
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error":
+            self.problems.append(f"{self.page.url}: {message.text}")
+
+    def _request(self, request: Any) -> None:
+        if request.url.endswith("/csp-report"):
+            self.problems.append(f"{self.page.url}: CSP report {request.post_data}")
+
+    def forgive(self, status: int) -> None:
+        """Forget that the browser logged the answer to a refused form or address as a failed load; nothing else."""
+        self.problems = [text for text in self.problems if f"status of {status} " not in text]
 
     def shot(self, name: str) -> None:
         """Keep a screenshot."""
         ARTEFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=str(ARTEFACTS / f"{name}.png"))
 
-    def sign_in(self, prefix: str, login: str, password: str) -> None:
+    def seen(self, name: str = "") -> None:
+        """Look at the page as it stands: nothing serious for axe, no sideways scrolling; keep a picture when it has a name."""
+        if name:
+            self.shot(name)
+        if self.scripts:
+            assert serious(self.page) == [], self.page.url
+        width = self.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= self.page.viewport_size["width"], f"{self.page.url} scrolls sideways ({width} px)"
+
+    def goto(self, path: str, name: str = "") -> None:
+        """Open a page that must answer 200 and look at it."""
+        answer = self.page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, f"{path}: {answer.status}"
+        self.seen(name)
+
+    def press(self, name: str) -> None:
+        """Press the visible button of that name and wait for what it leads to."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name, exact=True).locator("visible=true").first.click()
+
+    def ask(self, summary: str, submit: str) -> None:
+        """Open a question in place and answer it."""
+        self.page.locator("details.ask > summary", has_text=summary).first.click()
+        self.press(submit)
+
+    def sign_in(self, prefix: str, login: str, password: str = "") -> None:
         """Sign in on a console surface."""
         self.page.goto(f"{prefix}/sign-in")
         self.page.get_by_label("登录名").fill(login)
-        self.page.get_by_label("口令").fill(password)
-        self.page.get_by_role("button", name="登录").click()
+        self.page.get_by_label("口令").fill(password or self.site.password)
+        self.press("登录")
         self.page.wait_for_url(lambda u: "sign-in" not in u)
+
+    def register(self, phone: str) -> None:
+        """Go on from the sign-in page of the shop with a code, as a new buyer."""
+        self.page.get_by_label("手机号").fill(phone)
+        self.press("获取验证码")
+        code = re.search(r"验证码为 (\d{6})", self.page.content())
+        assert code, "the development sender shows the code"
+        self.page.get_by_label("验证码").fill(code[1])
+        self.page.get_by_role("checkbox").check()
+        self.press("登录")
+
+
+def serious(page: Page) -> list[str]:
+    """Return axe's serious and critical findings."""
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found if v["impact"] in {"serious", "critical"}]
 
 
 @pytest.fixture

@@ -24,11 +24,14 @@ from app.inventory.models import Stock
 from app.orders import queries as orders
 from app.orders import service as orders_service
 from app.orders.models import Order, Trade
+from app.promotions import service as promotions_service
+from app.promotions.models import PromotionRule
 from app.reviews.models import Review
+from app.settlement.models import Payout, Statement
 from app.web.surfaces import SURFACES
 from security.tokens import random_token
 from tests.clients import Browser
-from tests.factories import market
+from tests.factories import market, promotions
 
 # Fields that pass the form of a route, so that the refusal is about whose the row is and nothing else.
 FORMS: dict[str, dict[str, Any]] = {
@@ -39,6 +42,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "merchant_orders.note": {"note": "看到了"},
     "merchant_reviews.reply": {"reply": "谢谢"},
 }
+FILES = {"merchant_catalog.import_result", "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf"}
 CONSOLES = ("merchant", "operator", "government", "security")
 
 
@@ -84,9 +88,19 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
         )  # fmt: skip
         db.add(review)
         stock_id = db.scalar(select(Stock.id).where(Stock.sku_id == shop.sku_ids[0]))
+        payout = Payout(
+            id=new_id(), payout_no=f"W{order_id}", merchant_id=shop.merchant_id, request_key="key-00001", amount_fen=5_000, bank_name="银行",
+            holder="户名", number_enc="-", number_mask="尾号 1", created_at=clock.now(),
+        )  # fmt: skip
+        statement = Statement(
+            id=new_id(), merchant_id=shop.merchant_id, month_no=202610, opening_fen=0, increase_fen=0, decrease_fen=0, closing_fen=0,
+            entry_count=0, totals={"accounts": [], "by_kind": []}, closed_at=clock.now(),
+        )  # fmt: skip
+        db.add_all([payout, statement])
+        rule = promotions_service.draft(SYSTEM, promotions.spec(merchant_id=shop.merchant_id))
         return {
             "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
-            "review_id": review.id, "stock_id": stock_id,
+            "review_id": review.id, "stock_id": stock_id, "rule_id": rule.id, "payout_id": payout.id, "statement_id": statement.id,
         }  # fmt: skip
 
 
@@ -114,7 +128,7 @@ def test_the_matrix_knows_every_parameter(app: Any, two: SimpleNamespace) -> Non
 def test_ones_own_rows_are_shown(app: Any, two: SimpleNamespace) -> None:
     """The control: the same URLs answer their owner, so a 404 below means 'not yours'."""
     for rule, _, method in named(app):
-        if method == "GET" and rule.endpoint != "merchant_catalog.import_result":
+        if method == "GET" and rule.endpoint not in FILES:
             assert two.owner_a.get(filled(rule, two.a)).status_code == 200, rule.rule
 
 
@@ -151,7 +165,8 @@ def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
     models = {"product_id": Product, "document_id": Document, "tag_id": Tag, "run_id": ImportRun, "order_id": Order}
     db.rollback()
     db.expire_all()
-    rows = {name: db.get_one(model, ids[name]) for name, model in {**models, "review_id": Review, "stock_id": Stock}.items()}
+    models |= {"review_id": Review, "stock_id": Stock, "rule_id": PromotionRule, "payout_id": Payout, "statement_id": Statement}
+    rows = {name: db.get_one(model, ids[name]) for name, model in models.items()}
     return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}
 
 

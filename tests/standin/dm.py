@@ -17,7 +17,7 @@ from dbadapters.dameng import DamengAdapter
 
 CODES = {
     1062: -6602, 1048: -6609, 1364: -6609, 1451: -6607, 1452: -6607, 4025: -6604, 1406: -6169, 1264: -6102, 1205: -6407,
-    1213: -6403, 1146: -2106, 1064: -2007, 1050: -2124, 1061: -3236, 1644: -20001, 1054: -2111, 2013: -70019, 2006: -70019,
+    1213: -6403, 1146: -2106, 1051: -2106, 1064: -2007, 1050: -2124, 1061: -3236, 1644: -20001, 1054: -2111, 2013: -70019, 2006: -70019,
     1927: -70019, 3819: -6604, 1091: -2111,
 }  # fmt: skip
 REWRITES = (
@@ -32,7 +32,7 @@ SESSION = (
 CANNED = (
     ("V$INSTANCE", [("NORMAL",)]), ("SET_SESSION_IDENTITY", [(1,)]), ("V$TRX", [("READ COMMITTED",)]),
     ("V$VERSION", [("DM8 stand-in",)]), ("UNICODE()", [(1,)]), ("CASE_SENSITIVE()", [(1,)]), ("PAGE()", [(32_768,)]),
-    ("V$DM_INI", [("COMPATIBLE_MODE", "0")]), ("SESSION_PRIVS", [("CREATE TABLE",)]),
+    ("LENGTH_IN_CHAR", [("1",)]), ("V$DM_INI", [("COMPATIBLE_MODE", "0")]), ("SESSION_PRIVS", [("CREATE TABLE",)]),
 )  # fmt: skip
 
 
@@ -54,11 +54,14 @@ def translate(error: pymysql.Error) -> Exception:
     return kind(DmError(code, str(error.args[1]) if len(error.args) > 1 else str(error)))
 
 
-def rewrite(statement: str) -> str:
-    """Return a Dameng statement in MariaDB's words: `?` binds outside strings, type names, the raising trigger."""
-    if "?" in statement:
-        parts = re.split(r"('(?:[^']|'')*')", statement)
-        statement = "".join(p if i % 2 else p.replace("%", "%%").replace("?", "%s") for i, p in enumerate(parts))
+def rewrite(statement: str, *, bound: bool) -> str:
+    """Return a Dameng statement in MariaDB's words: `?` binds outside strings, type names, the raising trigger.
+
+    bound: values follow, so the driver reads `%` as a mark everywhere, inside strings too.
+    """
+    if bound:
+        parts = re.split(r"('(?:[^']|'')*')", statement.replace("%", "%%"))
+        statement = "".join(p if i % 2 else p.replace("?", "%s") for i, p in enumerate(parts))
     for pattern, new in REWRITES:
         statement = re.sub(pattern, new, statement)
     return statement
@@ -118,7 +121,7 @@ class Cursor:
             self._canned = []
             return
         try:
-            self._raw.execute(rewrite(statement), tuple(parameters) if parameters else None)
+            self._raw.execute(rewrite(statement, bound=bool(parameters)), tuple(parameters) if parameters else None)
         except pymysql.Error as error:
             raise translate(error) from None
 
@@ -126,7 +129,7 @@ class Cursor:
         """Run one statement for many rows."""
         self._canned = None
         try:
-            self._raw.executemany(rewrite(statement), [tuple(r) for r in rows])
+            self._raw.executemany(rewrite(statement, bound=True), [tuple(r) for r in rows])
         except pymysql.Error as error:
             raise translate(error) from None
 

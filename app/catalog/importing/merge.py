@@ -26,6 +26,9 @@ from app.core.ids import new_id
 from dbadapters.portable import bulk_insert
 
 CHUNK = 500
+# One object each, so that the bulk insert converts it once; never changed.
+_NO_LIST: list[Any] = []
+_NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Merger:
         self.merchant_id, self.area_code, self.account_id = merchant_id, area_code, account_id
         self.dry_run = dry_run
         self.at: datetime = clock.now()
+        self.axes: dict[tuple[str, ...], list[str]] = {}
 
     def merge(self, groups: list[list[Any]]) -> Outcome:
         """Merge at most CHUNK products ([code, title, category, subtitle, unit, axes, skus])."""
@@ -110,7 +114,8 @@ class Merger:
             {
                 "id": product_id, "merchant_id": self.merchant_id, "category_id": category_id, "external_code": code,
                 "title": title, "subtitle": subtitle, "area_code": self.area_code, "unit": unit or "件", "image_key": "-",
-                "gallery": [], "blocks": [], "attributes": {}, "option_names": axes, "tag_names": [], "review": "draft",
+                "gallery": _NO_LIST, "blocks": _NO_LIST, "attributes": _NO_ATTRIBUTES,
+                "option_names": self.axes.setdefault(tuple(axes), axes), "tag_names": _NO_LIST, "review": "draft",
                 "shelf": "off", "is_listed": 0, "cold_chain": "ambient", "price_min_fen": min(prices),
                 "price_max_fen": max(prices), "sold_count": 0, "rating_sum": 0, "rating_count": 0, "version": 1,
                 "reject_reason": None, "submitted_at": None, "created_at": self.at, "updated_at": self.at,

@@ -104,22 +104,25 @@ def write_json(path: Path, value: Any) -> None:
 
 @dataclass(slots=True)
 class _First:
-    """The first row of a product, to which the others must fit."""
+    """The first row of a product, to which the others must fit; name is a hash of title and category."""
 
     row: int
-    title: str
-    category_id: int
+    name: int
     axes: tuple[str, ...]
     count: int = 0
 
 
 class _Collector:
-    """Writes good rows by product as they come and remembers only what later rows are compared with."""
+    """Writes good rows by product as they come and remembers only what later rows are compared with.
+
+    Texts are remembered as 64-bit hashes, so that the size of a sheet is hardly felt in memory.
+    """
 
     def __init__(self) -> None:
-        self.products: dict[str, _First] = {}
+        self.products: dict[int, _First] = {}
         self.variants: dict[int, int] = {}
-        self.sku_codes: dict[str, int] = {}
+        self.sku_codes: dict[int, int] = {}
+        self.axes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.open: list[Line] = []
         self.total = self.bad = 0
 
@@ -179,18 +182,20 @@ class _Collector:
             problems.write(_dump([problem.row, problem.column, problem.value, problem.reason]))
 
     def _add(self, line: Line, products: TextIO) -> None:
-        first = self.products.get(line.code)
+        product = hash(line.code)
+        first = self.products.get(product)
         variant = hash((line.code, line.values))
         if first is not None:
             self._check_fits(first, line, variant)
         if line.sku_code:
-            earlier = self.sku_codes.get(line.sku_code)
+            sku_code = hash(line.sku_code)
+            earlier = self.sku_codes.get(sku_code)
             if earlier is not None:
                 raise Problem(line.row, "规格编码", line.sku_code, f"与第 {earlier} 行的规格编码重复")
-            self.sku_codes[line.sku_code] = line.row
+            self.sku_codes[sku_code] = line.row
         if first is None:
-            first = _First(line.row, line.title, line.category_id, line.axes)
-            self.products[line.code] = first
+            axes = self.axes.setdefault(line.axes, line.axes)
+            first = self.products[product] = _First(line.row, hash((line.title, line.category_id)), axes)
         first.count += 1
         self.variants[variant] = line.row
         if self.open and self.open[0].code != line.code:
@@ -206,7 +211,7 @@ class _Collector:
         twin = self.variants.get(variant)
         if twin is not None:
             raise Problem(line.row, "商品编码", line.code, f"与第 {twin} 行重复（商品编码和规格都相同）")
-        if line.title != first.title or line.category_id != first.category_id:
+        if hash((line.title, line.category_id)) != first.name:
             raise Problem(line.row, "商品名称", line.title, f"同一商品编码的名称或类目与第 {first.row} 行不一致")
         if line.axes != first.axes or not line.axes:
             raise Problem(line.row, "规格", " / ".join(line.values), f"规格项与第 {first.row} 行不一致")

@@ -13,6 +13,7 @@ from app.catalog.queries.categories import (
 )
 from app.catalog.queries.desk import (
     ProductRow,
+    approved_version,
     counts_for,
     documents_of,
     expiring_documents,
@@ -20,7 +21,6 @@ from app.catalog.queries.desk import (
     get_import,
     list_for,
     list_imports,
-    previous_version,
     price_history,
     product_prices,
     sku_owner,
@@ -29,6 +29,7 @@ from app.catalog.queries.desk import (
     today,
     versions_of,
 )
+from app.catalog.queries.prices import PricedSku, fillers, lowest_price, sample_skus
 from app.catalog.queries.public import (
     ListedProduct,
     Offer,
@@ -43,9 +44,9 @@ from app.catalog.queries.public import (
 )
 
 __all__ = [
-    "Attribute", "CategoryView", "ListedProduct", "Offer", "ProductCard", "ProductDetail", "ProductRow",
-    "attributes_of", "cards", "category_ids_below", "counts_for", "documents_of", "expiring_documents",
+    "Attribute", "CategoryView", "ListedProduct", "Offer", "PricedSku", "ProductCard", "ProductDetail", "ProductRow",
+    "approved_version", "attributes_of", "cards", "category_ids_below", "counts_for", "documents_of", "expiring_documents", "fillers",
     "find_category", "get_category", "get_detail", "get_for", "get_import", "list_categories", "list_for",
-    "list_imports", "list_listed", "listed", "listed_after", "offers", "previous_version", "price_history",
-    "product_prices", "sku_owner", "skus_of", "tags_of", "today", "versions_of",
+    "list_imports", "list_listed", "listed", "listed_after", "lowest_price", "offers", "price_history",
+    "product_prices", "sample_skus", "sku_owner", "skus_of", "tags_of", "today", "versions_of",
 ]  # fmt: skip

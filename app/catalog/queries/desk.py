@@ -122,11 +122,15 @@ def versions_of(product_id: int, limit: int = 20) -> Sequence[ProductVersion]:
     ).all()
 
 
-def previous_version(product_id: int, version: int) -> ProductVersion | None:
-    """Return the snapshot of one version."""
-    return session.scalar(
-        select(ProductVersion).where(ProductVersion.product_id == product_id, ProductVersion.version == version)
-    )
+def approved_version(product_id: int, below: int) -> ProductVersion | None:
+    """Return the newest version below a number that passed review, None when none did."""
+    return session.scalars(
+        select(ProductVersion)
+        .where(ProductVersion.product_id == product_id, ProductVersion.version < below, ProductVersion.approved_at.is_not(None))
+        .order_by(ProductVersion.version.desc())
+        .limit(1)
+    ).first()
+
 
 
 def price_history(sku_id: int, limit: int = 50) -> Sequence[PriceHistory]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select, union_all
 
 from app.catalog.models import Document, Product, Sku, Tag
 from app.catalog.queries.categories import CategoryView, category_ids_below, find_category
+from app.core import sql
 from app.core.db import session
 from app.core.errors import NotFound
-from app.core.paging import Page, paginate
+from app.core.paging import Page, cut, decode_cursor
 from app.merchants import queries as merchants
+from dbadapters.portable import keyset
 
 MAX_IDS = 500
 Merchant = merchants.Merchant
@@ -34,6 +38,8 @@ class Offer:
     price_fen: int
     product_version: int
     weight_g: int
+    area_code: str
+    tag_names: tuple[str, ...]
     is_buyable: bool
     reason: str
 
@@ -90,23 +96,26 @@ def _reason(product_review: str, shelf: str, is_active: bool, merchant_status: s
     return "" if is_active else "该规格已停售"
 
 
+_OFFERS = (
+    select(
+        Sku.id, Sku.product_id, Sku.merchant_id, Product.category_id, Product.title, Sku.option_key, Product.image_key,
+        Sku.price_fen, Product.version, Sku.weight_g, Product.area_code, Product.tag_names, Product.review, Product.shelf,
+        Sku.is_active, Merchant.status,
+    )
+    .join(Product, Product.id == Sku.product_id)
+    .join(Merchant, Merchant.id == Sku.merchant_id)
+    .where(Sku.id.in_(bindparam("sku_ids", expanding=True)))
+)  # fmt: skip
+
+
 def offers(sku_ids: Sequence[int]) -> dict[int, Offer]:
     """Return offers by variant id in one query; unknown ids are absent. At most 500 ids."""
     if not sku_ids:
         return {}
-    rows = session.execute(
-        select(
-            Sku.id, Sku.product_id, Sku.merchant_id, Product.category_id, Product.title, Sku.option_key, Product.image_key,
-            Sku.price_fen, Product.version, Sku.weight_g, Product.review, Product.shelf, Sku.is_active, Merchant.status,
-        )
-        .join(Product, Product.id == Sku.product_id)
-        .join(Merchant, Merchant.id == Sku.merchant_id)
-        .where(Sku.id.in_(set(sku_ids)))
-    )  # fmt: skip
     found = {}
-    for row in rows:
-        reason = _reason(row[10], row[11], bool(row[12]), row[13])
-        found[row[0]] = Offer(*row[:10], not reason, reason)
+    for row in sql.read(_OFFERS, {"sku_ids": list(set(sku_ids))}):
+        reason = _reason(row[12], row[13], bool(row[14]), row[15])
+        found[row[0]] = Offer(*row[:11], tuple(row[11] or ()), not reason, reason)
     return found
 
 
@@ -124,32 +133,56 @@ def _card(row: Any) -> ProductCard:
     return ProductCard(*v[:4], v[4] or "", *v[5:12], tuple(v[12] or ()), v[13], bool(v[14]), v[15])
 
 
-SORTS: dict[str, tuple[list[Any], bool, list[int]]] = {
-    "sold": ([Product.sold_count, Product.id], True, [9, 0]),
-    "new": ([Product.id], True, [0]),
-    "price": ([Product.price_min_fen, Product.id], False, [7, 0]),
-    "price_desc": ([Product.price_min_fen, Product.id], True, [7, 0]),
+# The first word is what "no such order" means; columns end in the id, descending or not.
+SORTS: dict[str, tuple[tuple[Any, ...], bool]] = {
+    "sold": ((Product.sold_count, Product.id), True),
+    "new": ((Product.id,), True),
+    "price": ((Product.price_min_fen, Product.id), False),
+    "price_desc": ((Product.price_min_fen, Product.id), True),
 }
+
+
+@cache
+def _list_statement(sort: str, groups: int, column: str, after: bool) -> Select[Any]:
+    """Return the statement of one list page, built once.
+
+    An index serves one category in order, not several at once: each of the `groups` categories gives its first rows by its
+    own range of the index, and the page is the first of those (performance.md §4: cost does not grow with the catalogue).
+    """
+    columns, descending = SORTS[sort]
+    ordering = [c.desc() if descending else c.asc() for c in columns]
+    beyond = keyset(columns, [bindparam(f"k{i}") for i in range(len(columns))], descending=descending) if after else None
+    parts = []
+    for number in range(groups):
+        part = select(Product.id).where(getattr(Product, column) == bindparam(f"g{number}"), Product.is_listed == 1)
+        part = part if beyond is None else part.where(beyond)
+        parts.append(select(part.order_by(*ordering).limit(bindparam("size")).subquery().c.id))
+    chosen = (union_all(*parts) if groups > 1 else parts[0]).subquery()
+    return _card_columns().join(chosen, chosen.c.id == Product.id).order_by(*ordering).limit(bindparam("size"))
 
 
 def list_listed(
     category_id: int | None = None, merchant_id: int | None = None, sort: str = "sold", cursor: str = "", size: int = 20
 ) -> Page[ProductCard]:
-    """Return a page of listed products of a category (with its children) or a shop.
+    """Return a page of listed products of a category (with its children) or of a shop.
 
-    sort: sold | new | price | price_desc; unknown words mean sold. One query.
+    sort: sold | new | price | price_desc; unknown words mean sold. One query whose cost does not grow with the catalogue.
     """
-    columns, descending, places = SORTS.get(sort, SORTS["sold"])
-    statement = _card_columns().where(Product.is_listed == 1)
-    if category_id:
-        statement = statement.where(Product.category_id.in_(category_ids_below(category_id) or [0]))
-    if merchant_id:
-        statement = statement.where(Product.merchant_id == merchant_id)
-    page = paginate(
-        statement, columns, lambda row: [row[i] for i in places], cursor=cursor, size=size, descending=descending,
-        scalars=False,
-    )  # fmt: skip
-    return Page([_card(row) for row in page.items], page.next_cursor)
+    sort = sort if sort in SORTS else "sold"
+    keys = [c.key for c in SORTS[sort][0]]
+    groups = category_ids_below(category_id) if category_id else [merchant_id or 0]
+    values: dict[str, Any] = {f"g{number}": group for number, group in enumerate(groups or [0])}
+    if cursor:
+        values |= {f"k{i}": value for i, value in enumerate(decode_cursor(cursor, len(keys)))}
+    column = "category_id" if category_id else "merchant_id"
+    statement = _list_statement(sort, max(1, len(groups)), column, bool(cursor))
+    rows = session.execute(statement, values | {"size": size + 1}).all()
+    return cut([_card(row) for row in rows], size, lambda card: [_SORT_VALUES[key](card) for key in keys])
+
+
+_SORT_VALUES: dict[str, Callable[[ProductCard], int]] = {
+    "id": attrgetter("id"), "sold_count": attrgetter("sold_count"), "price_min_fen": attrgetter("price_fen"),
+}  # fmt: skip
 
 
 def cards(product_ids: Sequence[int]) -> list[ProductCard]:
@@ -157,9 +190,20 @@ def cards(product_ids: Sequence[int]) -> list[ProductCard]:
     if not product_ids:
         return []
     ids = list(dict.fromkeys(product_ids))[:MAX_IDS]
-    rows = session.execute(_card_columns().where(Product.id.in_(ids), Product.is_listed == 1))
-    found = {row[0]: _card(row) for row in rows}
+    found = {row[0]: _card(row) for row in sql.read(_CARDS, {"ids": ids})}
     return [found[i] for i in ids if i in found]
+
+
+_CARDS = _card_columns().where(Product.id.in_(bindparam("ids", expanding=True)), Product.is_listed == 1)
+_PRODUCT = (
+    select(Product, Merchant).join(Merchant, Merchant.id == Product.merchant_id).where(Product.id == bindparam("product_id"))
+)
+_SKUS = (
+    select(Sku).where(Sku.product_id == bindparam("product_id"), Sku.is_active == True)  # noqa: E712 - SQL, not Python
+    .order_by(Sku.sort, Sku.id)
+)  # fmt: skip
+_DOCUMENTS = select(Document).where(Document.product_id == bindparam("product_id")).order_by(Document.id)
+_TAGS = select(Tag).where(Tag.product_id == bindparam("product_id")).order_by(Tag.id)
 
 
 def get_detail(product_id: int) -> ProductDetail:
@@ -168,17 +212,14 @@ def get_detail(product_id: int) -> ProductDetail:
     Unlisted products are returned too (orders link to them): the caller looks at `product.is_listed`.
     Raises NotFound(`product.missing`).
     """
-    row = session.execute(
-        select(Product, Merchant).join(Merchant, Merchant.id == Product.merchant_id).where(Product.id == product_id)
-    ).one_or_none()
+    given = {"product_id": product_id}
+    row = session.execute(_PRODUCT, given).one_or_none()
     if row is None:
         raise NotFound("product.missing", "商品不存在或已下架")
     product, merchant = row
-    skus = session.scalars(
-        select(Sku).where(Sku.product_id == product_id, Sku.is_active == True).order_by(Sku.sort, Sku.id)  # noqa: E712
-    ).all()
-    documents = session.scalars(select(Document).where(Document.product_id == product_id).order_by(Document.id)).all()
-    tags = session.scalars(select(Tag).where(Tag.product_id == product_id).order_by(Tag.id)).all()
+    skus = session.scalars(_SKUS, given).all()
+    documents = session.scalars(_DOCUMENTS, given).all()
+    tags = session.scalars(_TAGS, given).all()
     return ProductDetail(product, skus, documents, tags, find_category(product.category_id), merchant)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.audit import service as audit
 from app.catalog import gate, queries
 from app.catalog.models import Product
-from app.catalog.service import listing
+from app.catalog.service import listing, versions
 from app.core import cas, clock
 from app.core.actor import Actor
 from app.core.errors import Conflict, Invalid
@@ -60,10 +60,12 @@ def approve(actor: Actor, product_id: int, *, version: int = 0) -> None:
     if product.review != "pending":
         raise Conflict(MOVED, "只有待审核的商品可以审核")
     gate.check(product)
+    seen = version or product.version
     where = {"review": "pending", **({"version": version} if version else {})}
     if not cas.change(Product, product_id, where=where, values={"review": "approved", "reject_reason": None}):
         raise Conflict(MOVED, "商家刚刚修改了商品，请刷新后重新审核")
-    audit.record(actor, "product.approved", "product", product_id, detail={"version": version})
+    versions.mark_approved(product_id, seen)
+    audit.record(actor, "product.approved", "product", product_id, detail={"version": seen})
     listing.refresh(product_id)
 
 

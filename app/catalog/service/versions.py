@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.catalog.models import Document, Product, ProductVersion, Sku, Tag
 from app.core import cas, clock
@@ -67,6 +67,16 @@ def insert_snapshots(account_id: int, snapshots: Sequence[tuple[int, int, dict[s
         for p, v, s in snapshots
     ]
     bulk_insert(session.connection(), ProductVersion.__table__, rows)  # type: ignore[arg-type]
+
+
+def mark_approved(product_id: int, version: int) -> None:
+    """Note that a version passed review; the next one is compared with it."""
+    session.execute(
+        update(ProductVersion)
+        .where(ProductVersion.product_id == product_id, ProductVersion.version == version)
+        .values(approved_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
 
 
 def advance(actor: Actor, product: Product, seen: int = 0) -> None:

@@ -1,10 +1,11 @@
-"""Representative statements of this product, as the hardened Dameng dialect writes them.
+"""Every statement builder of the database layer and representative statements, as the hardened Dameng dialect writes them.
 
 `python tests/contract/adapters/golden_statements.py` rewrites golden/*.sql after a wanted change; read the difference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
+from dbadapters import open_adapter, portable
 from dbadapters.conformance_probe import ITEM, LINE
 from dbadapters.dameng_dialect import HardenedDameng
+from dbadapters.errors import UniqueViolation
 from dbadapters.portable import keyset
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,6 +64,86 @@ def statements() -> dict[str, Any]:
     }  # fmt: skip
 
 
+class Recording:
+    """A connection that keeps what is executed; answers with the row counts it was given, then with one row."""
+
+    dialect = DIALECT
+
+    def __init__(self, *answers: int | type[Exception]) -> None:
+        self.kept: list[Any] = []
+        self._answers = list(answers)
+        self.rowcount = 1
+
+    def execute(self, statement: Any, values: Any = None) -> Recording:
+        """Keep a statement; for several rows as the driver gets it, once."""
+        self.kept.append(statement.values(values[0]) if values else statement)
+        answer = self._answers.pop(0) if self._answers else 1
+        if not isinstance(answer, int):
+            raise answer("taken")
+        self.rowcount = answer
+        return self
+
+    def scalars(self) -> list[int]:
+        """Two ids."""
+        return [7, 8]
+
+    def begin_nested(self) -> Recording:
+        """Open a savepoint; its own statements are the dialect's."""
+        return self
+
+    def commit(self) -> None:
+        """End the savepoint."""
+
+    rollback = commit
+
+
+def _upsert() -> list[Any]:
+    """Nothing to update, another writer was faster, then updated: the whole loop."""
+    made = Recording(0, UniqueViolation, 1)
+    assert portable.upsert(made, ITEM, {"id": 1}, {"price_fen": 5}) == "updated"  # type: ignore[arg-type]
+    return made.kept
+
+
+def _bulk_insert() -> list[Any]:
+    made = Recording()
+    rows = [{"id": i, "no": f"N{i}", "price_fen": 1, "paid": False, "status": "new"} for i in (1, 2)]
+    assert portable.bulk_insert(made, ITEM, rows) == 2  # type: ignore[arg-type]
+    return made.kept
+
+
+def _claim() -> list[Any]:
+    made = Recording(1, 1, 0)
+    assert portable.claim(made, ITEM, 2, "me") == [7]  # type: ignore[arg-type]
+    return made.kept
+
+
+def _keyset() -> list[Any]:
+    columns = [ITEM.c.price_fen, ITEM.c.status, ITEM.c.id]
+    return [select(ITEM.c.id).where(keyset(columns, [100, "new", 7], descending=d)) for d in (False, True)]
+
+
+def _guard() -> list[Any]:
+    adapter = open_adapter("dm+dmpython://app:x@127.0.0.1:5236/MALL")
+    return [sa.text(statement) for statement in adapter.audit_guard_ddl("audit_event")]
+
+
+def _settings() -> list[Any]:
+    adapter = open_adapter("dm+dmpython://app:x@127.0.0.1:5236/MALL")
+    return [sa.text(adapter.ping), *(sa.text(adapter.settings_sql[name]) for name in sorted(adapter.settings_sql))]
+
+
+# One entry for each public function that writes SQL; a test compares the keys with the code.
+BUILDERS: dict[str, Callable[[], list[Any]]] = {
+    "portable.keyset": _keyset, "portable.upsert": _upsert, "portable.bulk_insert": _bulk_insert, "portable.claim": _claim,
+    "dameng.audit_guard_ddl": _guard, "dameng.settings_sql": _settings,
+}  # fmt: skip
+
+
+def built(name: str) -> str:
+    """Return the statements of one builder, in order, each ended by a semicolon."""
+    return "".join(f"{compiled(statement).rstrip().removesuffix(';')};\n" for statement in BUILDERS[name]())
+
+
 def compiled(statement: Any) -> str:
     """Return a statement's text with one newline at its end and none of the compiler's trailing blanks."""
     text = str(statement.compile(dialect=DIALECT))
@@ -70,3 +153,5 @@ def compiled(statement: Any) -> str:
 if __name__ == "__main__":
     for name, statement in statements().items():
         (GOLDEN / f"{name}.sql").write_text(compiled(statement), encoding="utf-8")
+    for name in BUILDERS:
+        (GOLDEN / f"{name}.sql").write_text(built(name), encoding="utf-8")

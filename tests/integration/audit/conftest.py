@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from app.audit.models import AuditCheckpoint, AuditEvent, AuditHead, AuditSeal
 from app.core import db as core_db
 from app.core import runtime
 from tests import engines
+
+TABLES: Any = (AuditEvent, AuditSeal, AuditCheckpoint, AuditHead)
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def log(db: Any, engine_key: str, tmp_path: Path) -> Iterator[Any]:
     before, bound = runtime.current(), core_db._bound
     core_db.release_session()
     engine = core_db.bind(engines.test_adapter(engine_key))
-    core_db.Base.metadata.create_all(engine)
+    core_db.Base.metadata.create_all(engine, tables=[model.__table__ for model in TABLES])
     runtime.install(replace(before, settings=before.settings.model_copy(update={"home": tmp_path})))
     yield core_db.session
     core_db.release_session()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -119,12 +120,31 @@ def test_the_sweep_finds_what_the_window_left_behind(log: Any) -> None:
     assert count(log, AuditSeal) == 2
 
 
-def test_heartbeat_signs_an_idle_log(log: Any) -> None:
+def test_an_idle_log_is_not_signed_again(log: Any) -> None:
+    """The periodic job runs every few seconds; without new events it leaves no checkpoint, however long it goes on."""
+    write(1)
+    seal()
+    for hours in range(1, 30):
+        with clock.travel(timedelta(hours=hours)), transaction():
+            service.seal_and_sign()
+    assert count(log, AuditCheckpoint) == 1
+    write(1)
+    for hours in (31, 32):
+        with clock.travel(timedelta(hours=hours)), transaction():
+            service.seal_and_sign()
+    assert count(log, AuditCheckpoint) == 2
+    assert queries.verify().ok
+
+
+def test_a_configured_heartbeat_signs_an_idle_log(log: Any) -> None:
+    idle_s = 60
+    current = runtime.current()
+    audit = current.settings.audit.model_copy(update={"checkpoint_interval_s": idle_s})
+    runtime.install(replace(current, settings=current.settings.model_copy(update={"audit": audit})))
     write(1)
     seal()
     with clock.travel(LATER), transaction():
         assert service.checkpoint() is None, "nothing grew and the interval is not over"
-    idle_s = runtime.current().settings.audit.checkpoint_interval_s
     with clock.travel(LATER + timedelta(seconds=idle_s)), transaction():
         made = service.checkpoint()
     assert made is not None

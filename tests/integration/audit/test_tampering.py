@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, select, text, update
 
 from app.audit import queries, service
 from app.audit.models import AuditCheckpoint, AuditEvent, AuditHead, AuditSeal
+from app.core import runtime
 from app.core.tx import transaction
+from security import checkpoint as notes
 from security.audit_chain import GENESIS, chain, leaf
 from tests.integration.audit.test_sealing import seal, write
 
@@ -121,6 +123,29 @@ def test_a_forged_signature(log: Any, ids: list[int]) -> None:
     found = places()
     assert ("检查点 2", "SM2 签名不正确") in found or ("检查点 2", "内容格式被改动") in found
     assert ("检查点 2", "与锚定文件中的记录不同") in found
+
+
+def test_a_checkpoint_whose_size_column_was_edited(log: Any, ids: list[int]) -> None:
+    run(log, update(AuditCheckpoint).where(AuditCheckpoint.number == 1).values(size=3))
+    assert places() == [("检查点 1", "条数列与签名内容不同")]
+
+
+def test_a_signed_checkpoint_over_a_shorter_log(log: Any, ids: list[int]) -> None:
+    """Whoever holds the key signs the first four again after eight were signed: the sizes run backwards."""
+    from security.audit_chain import Checkpoint, Frontier
+
+    leaves = list(log.scalars(select(AuditSeal.leaf).order_by(AuditSeal.seq).limit(4)))
+    last, frontier = log.get_one(AuditCheckpoint, 2), Frontier()
+    for one in leaves:
+        frontier.append(bytes.fromhex(one))
+    made = Checkpoint(
+        origin="regionmart", size=4, root=frontier.root(), chain_head=bytes.fromhex(log.get_one(AuditSeal, 4).chain),
+        at="2026-01-01T00:00:00Z", previous=notes.parse(last.note)[0].digest(),
+    )  # fmt: skip
+    note = made.sign(runtime.current().keyring.signing_key().private_d)
+    with transaction():
+        log.add(AuditCheckpoint(number=3, size=4, note=note, signature=note.rstrip().rsplit(" ", 1)[1], frontier="-", at=last.at))
+    assert ("检查点 3", "签到 4 条，少于前一检查点") in places()
 
 
 def test_a_deleted_middle_checkpoint(log: Any, ids: list[int]) -> None:

@@ -26,7 +26,7 @@ TOKEN = "guest-token-0123456789-abcdef"
 
 def add(account_id: int, token: str, sku_id: int, quantity: int = 1) -> int:
     with transaction():
-        return service.add(account_id, token, sku_id, quantity)
+        return service.add(account_id, token, sku_id, quantity).quantity
 
 
 def test_sums_are_capped_by_stock_and_the_limit(db: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -95,6 +96,68 @@ def test_one_a_minute_and_twenty_a_day(db: Any) -> None:
     assert daily.value.code == "sms.daily"
     with clock.travel(timedelta(days=1, minutes=30)):
         issue()
+
+
+def many(count: int, first: int = 0, **where: str) -> None:
+    """Ask for codes of as many phones, all from one place."""
+    for number in range(first, first + count):
+        with transaction():
+            service.request_code(f"138{number:08d}", **{"address": "10.0.0.9", **where})
+
+
+@pytest.fixture
+def limits() -> Iterator[Any]:
+    """Small limits: five codes an hour for an address, three for a device."""
+    settings = runtime.current().settings
+    before = settings.sms
+    object.__setattr__(settings, "sms", before.model_copy(update={"codes_per_address_hour": 5, "codes_per_device_hour": 3}))
+    yield
+    object.__setattr__(settings, "sms", before)
+
+
+def test_an_address_has_its_share_of_codes(db: Any, limits: None) -> None:
+    many(5)
+    with pytest.raises(TooMany) as refused:
+        many(1, first=5)
+    assert (refused.value.code, refused.value.field) == ("sms.address", "phone")
+    many(1, first=5, address="10.0.0.10")
+    many(8, first=10, address="-")
+    with clock.travel(timedelta(minutes=59)), pytest.raises(TooMany):
+        many(1, first=30)
+    with clock.travel(timedelta(minutes=61)):
+        many(1, first=30)
+
+
+def test_a_device_has_its_share_of_codes_at_any_address(db: Any, limits: None) -> None:
+    for number in range(3):
+        many(1, first=number, address=f"10.0.1.{number}", device="seed-one")
+    with pytest.raises(TooMany) as refused:
+        many(1, first=3, address="10.0.1.3", device="seed-one")
+    assert refused.value.code == "sms.device"
+    many(1, first=3, address="10.0.1.3", device="seed-two")
+    assert "seed-one" not in {row.device for row in db.scalars(select(SmsCode))}, "kept as a digest"
+    with clock.travel(timedelta(minutes=61)):
+        many(1, first=4, address="10.0.1.4", device="seed-one")
+
+
+def test_refused_codes_do_not_count(db: Any, limits: None) -> None:
+    many(5)
+    for _ in range(3):
+        with pytest.raises(TooMany):
+            many(1, first=5)
+    assert db.scalar(select(func.count()).select_from(SmsCode)) == 5
+
+
+def test_the_page_counts_by_browser(app: Any, db: Any, client: Browser, limits: None) -> None:
+    client.get("/sign-in")
+    for number in range(3):
+        assert client.post("/sign-in", {"phone": f"1390000000{number}"}).status_code == 200
+    refused = client.post("/sign-in", {"phone": "13900000003"})
+    assert refused.status_code == 429
+    assert "本设备获取验证码过于频繁" in refused.soup.get_text()
+    other = Browser(app)
+    other.get("/sign-in")
+    assert other.post("/sign-in", {"phone": "13900000003"}).status_code == 200, "another browser at the same address"
 
 
 def test_first_sign_in_registers_and_needs_agreement(db: Any) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable
@@ -42,6 +42,10 @@ def test_str_length_is_bounded(length: int) -> None:
         Str(length)
 
 
+PROPERTY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is not a failure
+
+
+@PROPERTY
 @given(st.text())
 def test_str_is_idempotent(text: str) -> None:
     once = Str(MAX_STR).process_bind_param(text, PLAIN)
@@ -71,6 +75,7 @@ def test_json_refuses_what_json_has_not() -> None:
         PortableJSON().process_bind_param(float("nan"), PLAIN)
 
 
+@PROPERTY
 @given(VALUES)
 def test_json_round_trip(value: Any) -> None:
     kind = PortableJSON()

@@ -33,6 +33,7 @@ def render(env: Environment, name: str, call: str, **context: object) -> Beautif
 
 
 CALLS = {
+    "ask": "{% call ui.ask(label=evil, action='#', csrf='t', message=evil, title=evil, hidden={'a': evil}) %}{{ evil }}{% endcall %}",
     "badge": "{{ ui.badge(text=evil) }}",
     "bar_list": "{{ ui.bar_list(items=[{'label': evil, 'percent': 5, 'value': evil}], ranked=true) }}",
     "bottom_bar": "{% call ui.bottom_bar(label=evil) %}{{ evil }}{% endcall %}",
@@ -201,3 +202,26 @@ def test_charts_survive_empty_and_flat_data() -> None:
         assert drawing.startswith("<svg")
         assert "style=" not in drawing
         assert "nan" not in drawing.lower()
+
+
+def test_cells_are_named_after_their_columns(env: Environment) -> None:
+    call = (
+        "{% call ui.table(columns=['名称', {'label': '价格', 'align': 'r'}, {'label': '操作', 'hidden': true}], caption='c', select_all=true) %}"
+        "<tr>{{ ui.row_check(value=1, label='选择') }}<td>甲</td><td class=\"r\">1</td><td>按钮</td></tr>"
+        "<tr><td colspan=\"4\">没有</td></tr>{% endcall %}"
+    )
+    cells = render(env, "table", call).select("tbody td")
+    assert [cell.get("data-label") for cell in cells] == [None, "名称", "价格", None, None]
+    assert "tbl--stack" in str(render(env, "table", call))
+    flat = call.replace("select_all=true", "select_all=true, stack=false")
+    assert not render(env, "table", flat).select("[data-label]")
+
+
+def test_a_question_posts_only_from_its_second_button(env: Environment) -> None:
+    page = render(env, "ask", "{{ ui.ask(label='删除', action='/x', csrf='t', message='不能恢复', hidden={'id': 7}) }}")
+    assert page.details.summary.get_text(strip=True) == "删除"
+    assert not page.details.summary.find("button")
+    form = page.details.form
+    assert (form["method"], form["action"]) == ("post", "/x")
+    assert {i["name"]: i["value"] for i in form.select("input")} == {"csrf_token": "t", "id": "7"}
+    assert form.button.get_text(strip=True) == "确认删除"

@@ -56,6 +56,14 @@
     if (head) { head.checked = count > 0 && count === boxes.length; head.indeterminate = count > 0 && count < boxes.length; }
   }
 
+  /* files: the browser's own words follow its language, ours do not */
+  function chosen(input) {
+    var text = up(input, '[data-drop]').querySelector('[data-file-name]'), names = Array.prototype.map.call(input.files, function (f) { return f.name; });
+    if (!text.hasAttribute('data-hint')) { text.setAttribute('data-hint', text.textContent); }
+    text.textContent = names.length ? names.join('、') : text.getAttribute('data-hint');
+    text.classList.toggle('is-set', names.length > 0);
+  }
+
   /* quantity */
   function step(button) {
     var input = up(button, '[data-qty]').querySelector('input'), old = Number(input.value) || 0;
@@ -173,6 +181,7 @@
     if (up(t, '[data-qty]')) { limits(t); }
     if (up(t, '[data-sku]')) { sku(up(t, '[data-sku]')); }
     if (guarded) { dirty = guarded; }
+    if (up(t, '[data-drop]')) { chosen(t); }
     if (t.hasAttribute('data-autosubmit') && t.form) { if (t.form.requestSubmit) { t.form.requestSubmit(); } else { t.form.submit(); } }
   });
 

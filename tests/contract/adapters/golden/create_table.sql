@@ -8,6 +8,7 @@ CREATE TABLE cf_item (
 	attrs CLOB,
 	remark VARCHAR(120),
 	made_at TIMESTAMP(6),
+	made_on DATE,
 	rate NUMERIC(12, 6),
 	picture BLOB,
 	story CLOB,

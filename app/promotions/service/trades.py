@@ -1,0 +1,158 @@
+"""Promotions of a trade: held at placement, settled at payment, given back when the trade is undone. Called by orders.
+
+Rows are written coupons first, then uses, then the shared rule rows in id order; the caller's stock rows come after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import case, delete, select, update
+
+from app.core import clock, sql
+from app.core.db import session
+from app.core.errors import Conflict
+from app.core.ids import new_id
+from app.promotions.models import Coupon, PromotionAdjustment, PromotionRule, PromotionUse
+from app.promotions.pricing import Adjustment, Quote, Share
+from app.promotions.queries import active
+from dbadapters.errors import Conflict as RunAgain
+from dbadapters.errors import UniqueViolation
+
+
+class CouponGone(Conflict):
+    """A coupon of the quote was used, voided or ran out since."""
+
+
+class PromotionGone(Conflict):
+    """A limited rule of the quote has no room left."""
+
+
+def hold(
+    trade_id: int, account_id: int, quote: Quote, order_ids: Mapping[int, int], line_ids: Mapping[int, int]
+) -> None:
+    """Freeze the adjustments of a quote, lock its coupons, count uses of limited rules. Nothing is written without adjustments.
+
+    order_ids: by merchant id; line_ids: by SKU id. Raises CouponGone(`coupon.gone`), PromotionGone(`promotion.gone`).
+    """
+    if not quote.adjustments:
+        return
+    rows = [_row(trade_id, adjustment, share, order_ids, line_ids) for adjustment in quote.adjustments for share in adjustment.shares]
+    sql.add_all(PromotionAdjustment, rows)
+    for coupon_id in sorted(quote.coupon_ids):
+        _lock(coupon_id, account_id, trade_id)
+    _use(trade_id, account_id, quote)
+
+
+def _row(
+    trade_id: int, adjustment: Adjustment, share: Share, order_ids: Mapping[int, int], line_ids: Mapping[int, int]
+) -> dict[str, Any]:
+    return {
+        "id": new_id(), "trade_id": trade_id, "order_id": order_ids[share.merchant_id],
+        "line_id": line_ids[share.sku_id] if share.sku_id else 0, "layer": adjustment.layer, "kind": adjustment.kind,
+        "rule_id": adjustment.rule_id, "version": adjustment.version, "coupon_id": adjustment.coupon_id, "title": adjustment.title,
+        "amount_fen": share.fen, "merchant_fen": share.merchant_fen, "platform_fen": share.platform_fen,
+        "programme_fen": share.programme_fen, "programme": adjustment.programme, "is_void": False,
+    }  # fmt: skip
+
+
+def _lock(coupon_id: int, account_id: int, trade_id: int) -> None:
+    changed = session.execute(
+        update(Coupon)
+        .where(
+            Coupon.id == coupon_id, Coupon.account_id == account_id, Coupon.status == "unused", Coupon.valid_until > clock.now()
+        )
+        .values(status="locked", trade_id=trade_id)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise CouponGone("coupon.gone", "优惠券已使用或已失效，请重新选择")
+
+
+def _use(trade_id: int, account_id: int, quote: Quote) -> None:
+    """Count one use of each limited rule, however many lines and orders it touched (usage counts per trade)."""
+    amounts: dict[int, int] = {}
+    for adjustment in quote.adjustments:
+        amounts[adjustment.rule_id] = amounts.get(adjustment.rule_id, 0) + adjustment.fen
+    specs = active.specs({(a.rule_id, a.version) for a in quote.adjustments if a.rule_id and not a.coupon_id})
+    limited = {rule_id: spec.per_account for (rule_id, _), spec in specs.items() if spec.is_limited}
+    if not limited:
+        return
+    u = PromotionUse
+    taken: dict[int, set[int]] = {}
+    for rule_id, seq in session.execute(select(u.rule_id, u.seq).where(u.rule_id.in_(limited), u.account_id == account_id)):
+        taken.setdefault(rule_id, set()).add(seq)
+    rows = []
+    for rule_id, per_account in sorted(limited.items()):
+        use_id = new_id()
+        seq = next((n for n in range(1, per_account + 1) if n not in taken.get(rule_id, ())), 0) if per_account else use_id
+        if not seq:
+            raise PromotionGone("promotion.gone", "您已享受过该优惠，请核对新的金额")
+        use = {"id": use_id, "rule_id": rule_id, "account_id": account_id, "seq": seq, "trade_id": trade_id}
+        rows.append(use | {"amount_fen": amounts[rule_id]})
+    try:
+        sql.add_all(PromotionUse, rows)  # (rule, account, seq) decides between two submissions of one account
+    except UniqueViolation as error:
+        raise RunAgain("the account used the rule at the same time") from error
+    for rule_id in sorted(limited):
+        _count(rule_id, amounts[rule_id])
+
+
+def _count(rule_id: int, amount_fen: int) -> None:
+    r = PromotionRule
+    changed = session.execute(
+        update(r)
+        .where(
+            r.id == rule_id, r.status == "active", (r.quantity == 0) | (r.used_count + 1 <= r.quantity),
+            (r.budget_fen == 0) | (r.used_fen + amount_fen <= r.budget_fen),
+        )
+        .values(used_count=r.used_count + 1, used_fen=r.used_fen + amount_fen)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise PromotionGone("promotion.gone", "活动名额已用完，请核对新的金额")
+
+
+def settle(trade_id: int) -> int:
+    """Turn the locked coupons of a paid trade used; returns how many. Repeating changes nothing."""
+    session.flush()
+    changed = session.execute(
+        update(Coupon)
+        .where(Coupon.trade_id == trade_id, Coupon.status == "locked")
+        .values(status="used", used_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+    return int(changed.rowcount)  # type: ignore[attr-defined]
+
+
+def release(trade_id: int) -> bool:
+    """Give everything of a wholly undone trade back: coupons (expired ones stay expired), uses and budget; True when there was any.
+
+    The caller has moved the trade by compare-and-set, so this runs once; repeating it changes nothing. A trade that is undone
+    in part gives nothing back: its frozen shares tell what each unit is worth.
+    """
+    session.flush()
+    a = PromotionAdjustment
+    first = select(a.id).where(a.trade_id == trade_id, a.is_void == False).limit(1)  # noqa: E712
+    if session.scalar(first) is None:
+        return False
+    session.execute(update(a).where(a.trade_id == trade_id).values(is_void=True).execution_options(synchronize_session=False))
+    session.execute(
+        update(Coupon)
+        .where(Coupon.trade_id == trade_id, Coupon.status.in_(("locked", "used")))
+        .values(status=case((Coupon.valid_until > clock.now(), "unused"), else_="expired"), trade_id=0, used_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    u, r = PromotionUse, PromotionRule
+    uses = session.execute(select(u.rule_id, u.amount_fen).where(u.trade_id == trade_id).order_by(u.rule_id)).all()
+    if uses:
+        session.execute(delete(u).where(u.trade_id == trade_id))
+    for rule_id, amount_fen in uses:
+        session.execute(
+            update(r)
+            .where(r.id == rule_id, r.used_count >= 1, r.used_fen >= amount_fen)
+            .values(used_count=r.used_count - 1, used_fen=r.used_fen - amount_fen)
+            .execution_options(synchronize_session=False)
+        )
+    return True

@@ -1,0 +1,45 @@
+"""Reactions of settlement: each fact of money becomes a voucher, once per cause."""
+
+from __future__ import annotations
+
+from app.merchants.events import MerchantApproved
+from app.orders.events import OrderCancelled, OrderCompleted, OrderPaid
+from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
+from app.settlement.service import rates, release, splitting
+from app.settlement.service.ledger import instant
+
+
+def on_payment_received(event: PaymentReceived) -> None:
+    """Book a trade's payment."""
+    splitting.book_receipt(event.trade_id, event.amount_fen, event.channel, event.channel_txn, instant(event.at_us))
+
+
+def on_stray_payment_received(event: StrayPaymentReceived) -> None:
+    """Book money that goes back."""
+    splitting.book_stray(event.notice_id, event.amount_fen, event.channel, event.channel_txn, instant(event.at_us))
+
+
+def on_payment_refunded(event: PaymentRefunded) -> None:
+    """Book a refund the channel carried out."""
+    splitting.book_refund(event.refund_id, event.amount_fen, event.channel, event.refund_no, instant(event.at_us))
+
+
+def on_order_paid(event: OrderPaid) -> None:
+    """Freeze the rates and split the order."""
+    splitting.ensure_split(event.order_id)
+
+
+def on_order_completed(event: OrderCompleted) -> None:
+    """Set the moment of release."""
+    release.plan(event.order_id)
+
+
+def on_order_cancelled(event: OrderCancelled) -> None:
+    """Take a paid order's split back."""
+    if event.was_paid:
+        release.cancelled(event.order_id)
+
+
+def on_merchant_approved(event: MerchantApproved) -> None:
+    """Give a new merchant its first year without commission."""
+    rates.grant_first_year(event.merchant_id)

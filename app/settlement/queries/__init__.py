@@ -1,0 +1,1 @@
+"""Reads of settlement, by subject: books, statements, bills."""

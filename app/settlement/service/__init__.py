@@ -1,0 +1,1 @@
+"""Verbs of settlement, by subject: ledger, rates, splitting, release, payouts, deposits, closing, bills, cases."""

@@ -1,0 +1,131 @@
+"""From frozen to payable: after completion and the window, withholding what the merchant owes; holds and refunds by finance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from app.audit import service as audit
+from app.core import cas, clock, jobs, runtime
+from app.core.actor import SYSTEM, Actor
+from app.core.db import session
+from app.core.errors import Conflict, Invalid, NotFound
+from app.core.text import clean
+from app.orders import queries as orders
+from app.orders import service as orders_service
+from app.payments import service as payments
+from app.settlement.chart import NONE
+from app.settlement.models import OrderSplit, Voucher
+from app.settlement.service import ledger
+from app.settlement.service.ledger import About, Line
+from app.settlement.service.splitting import FREIGHT, Units, ensure_split, lines_of, reverse, worth_of
+from dbadapters.errors import Conflict as RunAgain
+
+RELEASE_JOB = "settlement.release_order"
+BATCH = 500
+REFUNDABLE = ("shipped", "completed")
+
+
+def plan(order_id: int) -> None:
+    """Set when a completed order's money is released; a second delivery sets the same moment."""
+    row = ensure_split(order_id)
+    completed_at = orders.get_for(SYSTEM, order_id).completed_at
+    if completed_at is None or row.release_due_at is not None:
+        return
+    due = completed_at + timedelta(days=runtime.current().settings.settlement.release_after_days)
+    cas.change(OrderSplit, row.id, where={"release_due_at": None, "status": "frozen"}, values={"release_due_at": due})
+
+
+def release_due() -> int:
+    """Periodic job: queue one release job for each order whose window has ended; returns how many are due."""
+    due = session.scalars(
+        select(OrderSplit.order_id)
+        .where(OrderSplit.status == "frozen", OrderSplit.release_due_at <= clock.now(), OrderSplit.hold == NONE)
+        .order_by(OrderSplit.release_due_at, OrderSplit.id)
+        .limit(BATCH)
+    ).all()
+    for order_id in due:
+        jobs.enqueue_once(RELEASE_JOB, {"order_id": order_id}, key=f"o{order_id}-{clock.business_date():%y%m%d}")
+    return len(due)
+
+
+def release(order_id: int) -> bool:
+    """Move an order's net from frozen to payable; False when it is not due, held, or released already.
+
+    What the merchant owes is withheld first. Raises RunAgain when the order moves at the same time.
+    """
+    row = session.scalar(select(OrderSplit).where(OrderSplit.order_id == order_id))
+    if row is None or row.status != "frozen" or row.hold != NONE or row.release_due_at is None or row.release_due_at > clock.now():
+        return False
+    net, merchant_id, order_no = row.net_fen, row.merchant_id, row.order_no
+    moved = cas.change(
+        OrderSplit, row.id, where={"version": row.version, "status": "frozen", "hold": NONE},
+        values={"status": "released", "version": row.version + 1, "released_at": clock.now()},
+    )  # fmt: skip
+    if not moved:
+        raise RunAgain("the order is being refunded by another worker")
+    ledger.lock_owner(merchant_id)
+    withheld = min(ledger.balance("receivable", merchant_id), net)
+    lines = (
+        Line("frozen", net, merchant_id), Line("receivable", -withheld, merchant_id), Line("payable", withheld - net, merchant_id),
+    )  # fmt: skip
+    memo = f"订单 {order_no} 结算" + ("，已扣欠款" if withheld else "")
+    ledger.post("release", f"release:{order_id}", lines, About(memo, order_id=order_id, merchant_id=merchant_id))
+    return True
+
+
+def cancelled(order_id: int) -> None:
+    """Reverse everything that is left of an order that was paid and ended without delivery; repeating changes nothing."""
+    ensure_split(order_id)
+    left = [Units(line.line_id, line.quantity - line.refunded) for line in lines_of(order_id) if line.quantity > line.refunded]
+    if left:
+        reverse(order_id, left, f"cancel:{order_id}", "订单取消，分账冲回")
+
+
+def refund(actor: Actor, order_id: int, units: Sequence[Units], reason: str, request_key: str) -> int:
+    """Refund units of a shipped or completed order (line 0: the freight); returns the cash, 0 when this key was done before.
+
+    The buyer's order, the refund at the channel and the books change together. Raises NotFound, Invalid(`refund.reason`),
+    Conflict(`refund.state`, `split.units`, `order.refunded`).
+    """
+    order = orders.get_for(actor, order_id)
+    why = clean(reason)[:100]
+    if not why or not units:
+        raise Invalid("refund.reason", "请填写退款数量与原因", field="reason")
+    if order.status not in REFUNDABLE:
+        raise Conflict("refund.state", "只能对已发货或已完成的订单按件退款；未发货的订单请取消")
+    cause = f"refund:{order_id}:{request_key}"[:60]
+    if session.scalar(select(Voucher.id).where(Voucher.cause == f"units:{cause}")) is not None:
+        return 0
+    ensure_split(order_id)
+    lines = {line.line_id: line for line in lines_of(order_id)}
+    cash = 0
+    for unit in units:
+        line = lines.get(unit.line_id)
+        if line is None or unit.count < 1 or line.refunded + unit.count > line.quantity:
+            raise Conflict("split.units", "可退数量不足，请刷新后再试")
+        cash += worth_of(line, unit.count)[0].cash
+    if cash:
+        orders_service.note_refund(order_id, cash)
+        payments.refund_trade(order.trade_id, cash, cause=cause, reason=why)
+    taken = reverse(order_id, units, f"units:{cause}", f"退款：{why}", actor)
+    if taken != cash:
+        raise RunAgain("the lines moved meanwhile")
+    audit.record(
+        actor, "settlement.refunded", "order", order_id,
+        detail={"cash_fen": cash, "reason": why, "units": [f"{u.line_id or FREIGHT}x{u.count}" for u in units]},
+    )  # fmt: skip
+    return cash
+
+
+def set_hold(actor: Actor, order_id: int, reason: str) -> None:
+    """Stop an order's release for a reason, or let it go on with an empty reason. Raises NotFound, Conflict(`split.released`)."""
+    row = session.scalar(select(OrderSplit).where(OrderSplit.order_id == order_id))
+    if row is None:
+        raise NotFound("split.missing", "订单没有分账记录")
+    hold = clean(reason)[:40] or NONE
+    if not cas.change(OrderSplit, row.id, where={"status": "frozen"}, values={"hold": hold}):
+        raise Conflict("split.released", "该订单已结算，不能再暂停")
+    audit.record(actor, "settlement.held", "order", order_id, detail={"hold": hold})

@@ -1,0 +1,1 @@
+INSERT INTO cf_item (id, no, price_fen, paid, status) VALUES (?, ?, ?, ?, ?);
