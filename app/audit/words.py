@@ -23,7 +23,9 @@ VERBS = {
     "reply": "回复", "agreement_publish": "发布协议", "block_add": "新增板块", "block_edit": "修改板块", "notice_draft": "起草公告",
     "countersign_refused": "未通过复核", "claimed": "领取", "issued": "发放", "voided": "作废", "paused": "暂停", "ended": "结束",
     "imported": "导入", "resolved": "处理", "taken": "认领", "offset": "抵扣", "paid": "付款登记", "returned": "退还",
-    "automatic": "自动申请", "exported": "导出", "file_taken": "取走付款文件", "requested": "申请", "held": "暂停", "saved": "保存", "failed": "登记失败",
+    "automatic": "自动申请",
+    "exported": "导出", "file_taken": "取走付款文件", "requested": "申请", "held": "暂停", "saved": "保存",
+    "failed": "登记失败",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip
 
