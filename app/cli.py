@@ -23,7 +23,23 @@ from config.settings import Settings
 
 
 class DoorGroup(click.Group):
-    """Group that turns refusals into one Chinese line and exit code 1."""
+    """Group that turns refusals into one Chinese line and exit code 1, and knows the domains' commands.
+
+    Domains are imported when one of their commands is asked for: `run` itself has no use for them, its children have.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._add_domains()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands:
+            self._add_domains()
+        return super().get_command(ctx, cmd_name)
+
+    def _add_domains(self) -> None:
+        for command in registry.commands():
+            self.add_command(command)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -276,8 +292,6 @@ def _supervise(children: list[subprocess.Popen[bytes]], stop: threading.Event) -
 
 
 console.use_opener(lambda: open_database(load()))
-for _command in registry.commands():
-    main.add_command(_command)
 
 if __name__ == "__main__":
     main()

@@ -127,7 +127,7 @@ class Site(Group):
 class Audit(Group):
     """Audit log."""
 
-    checkpoint_interval_s: int = Field(0, ge=0, description="无新事件时也签名检查点的间隔（秒）；0 表示只在有新事件时签名")
+    checkpoint_interval_s: int = Field(60, ge=0, description="无新事件时也签名检查点的间隔（秒）；0 表示只在有新事件时签名")
     batch: int = Field(1_000, ge=1, description="每批封存的条数")
 
 

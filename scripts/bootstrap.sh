@@ -80,6 +80,8 @@ site=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purel
 pwd >"$site/regionmart.pth"
 printf '#!%s/.venv/bin/python\nfrom app.cli import main\nmain()\n' "$(pwd)" >.venv/bin/regionmart
 chmod +x .venv/bin/regionmart
+# Every process of the platform reads the compiled modules, also where the environment forbids Python to write them.
+.venv/bin/python -m compileall -q app config dbadapters security
 touch "$stamp"
 pwd >.venv/.checkout
 

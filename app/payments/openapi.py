@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flask import Response, jsonify, request
 
-from app.core.tx import transaction
-from app.payments import channels, service
+from app.payments import channels, delivery
 from app.web.surfaces import csrf_exempt, public, surface_blueprint
 
 bp = surface_blueprint("openapi", "payments")
@@ -17,8 +16,5 @@ bp = surface_blueprint("openapi", "payments")
 def notify(channel: str) -> Response:
     """Take a channel's notice: commit the receipt, then apply it. Repeats answer the same."""
     body = request.get_data(cache=False)
-    with transaction():
-        row_id = service.receive_notice(channel, body, request.headers.get(channels.SIGNATURE_HEADER, ""))
-    with transaction():
-        outcome = service.apply_notice(row_id)
+    outcome = delivery.deliver(channel, body, request.headers.get(channels.SIGNATURE_HEADER, ""))
     return jsonify(code="SUCCESS", outcome=outcome)

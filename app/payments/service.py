@@ -132,11 +132,11 @@ def apply_notice(row_id: int) -> str:
 
 
 def _close_notice(row_id: int, state: str, outcome: str) -> None:
-    """Leave `received` by compare-and-set; a twin that was faster makes this transaction roll back."""
+    """Leave `received` by compare-and-set; when a twin was faster the door runs this one again and finds its outcome."""
     at_us = clock.microseconds(clock.now())
     values = {"state": state, "outcome": outcome, "applied_us": at_us}
     if not cas.change(ChannelNotice, row_id, where={"state": "received"}, values=values):
-        raise Conflict("payment.notice_moved", "通知已被处理")
+        raise RunAgain("the notice was applied by a twin")
 
 
 def _settle(row: Any, notice: channels.Notice, attempt: Any) -> tuple[str, str]:

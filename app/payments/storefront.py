@@ -10,7 +10,7 @@ from app.core import clock, runtime
 from app.core.errors import Forbidden, NotFound
 from app.core.tx import transaction
 from app.orders import queries as orders
-from app.payments import channels, queries, service, simulator
+from app.payments import channels, delivery, queries, service, simulator
 from app.web import access
 from app.web.surfaces import needs, public, surface_blueprint
 from security.tokens import TokenInvalid
@@ -85,13 +85,5 @@ def decide() -> Any:
             simulator.deliver_later(made[0])
     else:
         for body in made:
-            deliver(channels.SIMULATOR, body, channels.sign(body))
+            delivery.deliver(channels.SIMULATOR, body, channels.sign(body))
     return redirect(url_for("storefront_payments.result", trade_no=trade_no), 303)
-
-
-def deliver(channel: str, body: bytes, signature: str) -> str:
-    """Receipt first, committed; then apply. A crash in between leaves the queued job to apply it."""
-    with transaction():
-        row_id = service.receive_notice(channel, body, signature)
-    with transaction():
-        return service.apply_notice(row_id)

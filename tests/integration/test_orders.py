@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 
 from app.carts import queries as carts
 from app.core import clock
+from app.core import db as core_db
 from app.core.errors import AppError, Conflict
 from app.core.tx import retry_conflicts, transaction
 from app.inventory import queries as inventory
 from app.orders import queries, service
 from app.orders.models import Trade
-from app.payments import channels, simulator
+from app.payments import channels, delivery, simulator
 from app.payments import service as payments
 from app.payments.models import ChannelNotice, Refund
 from tests.factories import market
@@ -160,6 +162,41 @@ def test_paying_after_the_order_closed_is_refunded(db: Any) -> None:
     with transaction():
         assert payments.apply_notice(row) == "refunded"
     assert db.query(Refund).count() == 1
+
+
+def test_request_and_worker_apply_one_notice_at_the_same_moment(db: Any) -> None:
+    """Both answer the one outcome, the trade is paid once and nothing is given back."""
+    shop = market.make_shop(stock=50)
+    for _ in range(6):
+        buyer, address_id = market.make_buyer()
+        trade_id = place(buyer, [(shop.sku_ids[0], 1)], address_id)
+        with transaction():
+            attempt = payments.start(buyer, db.get_one(Trade, trade_id).trade_no, channels.SIMULATOR)
+        body = simulator.bodies(attempt, "paid")[0]
+        with transaction():
+            row = payments.receive_notice(channels.SIMULATOR, body, channels.sign(body))
+        core_db.release_session()
+        gate = threading.Barrier(2)
+
+        def at_once(work: Callable[[], str], gate: threading.Barrier = gate) -> str:
+            gate.wait()
+            try:
+                return work()
+            finally:
+                core_db.release_session()
+
+        def request(body: bytes = body) -> str:
+            return delivery.deliver(channels.SIMULATOR, body, channels.sign(body))
+
+        def worker(row: int = row) -> str:
+            return retry_conflicts(lambda: _apply(row))
+
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = [future.result() for future in (pool.submit(at_once, request), pool.submit(at_once, worker))]
+        assert outcomes == ["paid", "paid"]
+        assert queries.orders_of_trade(trade_id)[0].status == "paid"
+    assert db.query(Refund).count() == 0
+    assert inventory.audit_columns() == []
 
 
 def test_forged_notice_is_refused_and_not_stored(db: Any) -> None:
