@@ -184,7 +184,9 @@ def test_a_hundred_thousand_lines_are_stated(db: Any, month: int, tmp_path: Path
     money.assert_proven()
 
 
-def test_memory_does_not_grow_with_the_lines(db: Any, month: int, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_lines(db: Any, month: int, tmp_path: Path, engine_key: str) -> None:
+    if engine_key == "dameng":
+        pytest.skip("the stand-in's cursor holds a whole result; how Dameng's driver fetches can only be seen on a Dameng server")
     peaks = []
     for count in (4_000, 20_000):
         shop = market.make_shop()
