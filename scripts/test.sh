@@ -32,4 +32,5 @@ step "adapter contract, all engines" pytest tests/contract
 for engine in sqlite mariadb kingbase dameng; do # dameng: the stand-in (README, Engines)
   step "integration on $engine" pytest tests/integration --engine "$engine"
 done
+step "processes killed, reloaded, behind nginx, limited" pytest tests/processes
 step "browser journeys" pytest tests/e2e

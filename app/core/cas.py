@@ -33,8 +33,8 @@ def _guarded(model: type[Base], guards: tuple[tuple[str, bool | None], ...], nam
 def change(model: type[Base], row_id: int, *, where: dict[str, Any], values: dict[str, Any]) -> bool:
     """UPDATE one row where id and every given column still match; True when exactly one row changed.
 
-    A `where` value that is a tuple or set means "one of"; a value may be an SQL expression. Flushes the session first so that
-    pending rows are seen, and expires a loaded instance so that it is read again.
+    A `where` value that is a tuple or set means "one of", None means NULL; a value may be an SQL expression. Flushes the session
+    first so that pending rows are seen, and expires a loaded instance so that it is read again.
     """
     session.flush()  # the UPDATE must see rows added in this transaction
     computed = {name: value for name, value in values.items() if isinstance(value, ColumnElement)}

@@ -57,6 +57,7 @@ class Platform:
         self.url = f"http://127.0.0.1:{self.port}"
         self.master: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.worker_pids: set[int] = set()  # of all that were ever started, the dead among them
         self._all: dict[int, psutil.Process] = {}
         self.env = {name: value for name, value in os.environ.items() if not name.startswith("REGIONMART_")}
         tree = {group: {**QUICK.get(group, {}), **groups.get(group, {})} for group in {*QUICK, *groups}}
@@ -110,6 +111,7 @@ class Platform:
         """Start one more job worker."""
         module = "tests.processes.door" if self.with_door else "app.cli"
         self.workers.append(self._spawn(f"worker{len(self.workers)}", ["-m", module, "worker"]))
+        self.worker_pids.add(self.workers[-1].pid)
         return self.workers[-1]
 
     def ready(self) -> bool:

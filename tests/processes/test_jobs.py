@@ -85,6 +85,9 @@ def ticks() -> list[tuple[int, str]]:
 
 
 def test_two_workers_fire_a_periodic_job_once_for_each_due_time(running: Platform) -> None:
+    # Slots pass unfired while a dead holder's lease runs out (the current one alone is made up for): begin where one has just fired.
+    before = ticks()[-1][0]
+    until(lambda: ticks()[-1][0] > before, "a scheduler is at work", 60)
     first = ticks()[-1][0] + 1
     until(lambda: ticks()[-1][0] > first + 6, "seven more slots", 40)
     settled = [(slot, status) for slot, status in ticks() if first <= slot < first + 6]
@@ -92,7 +95,7 @@ def test_two_workers_fire_a_periodic_job_once_for_each_due_time(running: Platfor
     done = [slot for slot, status in ticks() if status == jobs.DONE]
     assert abs(effects("probe.tick") - len(done)) <= 1, "each row ran once (one may be running between the two reads)"
     owners = {row.split(":")[1] for row in owners_of("orders.expire_unpaid", "probe.tick", "audit.seal_and_sign", "search.refresh")}
-    assert owners <= {str(process.pid) for process in running.workers}, "only the workers ran them"
+    assert owners <= {str(pid) for pid in running.worker_pids}, "only the workers ran them"
 
 
 def owners_of(*names: str) -> list[str]:
