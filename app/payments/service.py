@@ -23,6 +23,7 @@ from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentRe
 from app.payments.models import ChannelNotice, PaymentAttempt, PaymentIntent, Refund
 from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
+from security.tokens import digest
 
 APPLY_JOB = "payments.apply_notice"
 REFUND_JOB = "payments.send_refund"
@@ -148,10 +149,11 @@ def _settle(row: Any, notice: channels.Notice, attempt: Any) -> tuple[str, str]:
     if attempt.status == "succeeded" and attempt.channel_txn == notice.channel_txn:
         return "applied", "duplicate"
     right_amount = notice.amount_fen == attempt.amount_fen
-    first = attempt.status != "succeeded" and cas.change(
-        PaymentAttempt, attempt.id, where={"status": ("created", "failed", "closed")},
-        values={"status": "succeeded", "channel_txn": notice.channel_txn, "finished_at": at},
-    )  # fmt: skip
+    first = attempt.status != "succeeded"
+    values = {"status": "succeeded", "channel_txn": notice.channel_txn, "finished_at": at}
+    if first and not cas.change(PaymentAttempt, attempt.id, where={"status": ("created", "failed", "closed")}, values=values):
+        # Another notice settled it since it was read. That may be this very payment, which must not go back: look again.
+        raise RunAgain("the attempt was settled by a twin")
     if right_amount and first and orders.mark_trade_paid(attempt.trade_id, notice.amount_fen):
         cas.change(PaymentIntent, attempt.intent_id, where={"status": "open"}, values={"status": "paid", "paid_at": at})
         came_us = clock.microseconds(row.received_at)
@@ -159,26 +161,41 @@ def _settle(row: Any, notice: channels.Notice, attempt: Any) -> tuple[str, str]:
         return "applied", "paid"
     reason = "实付金额与应付不符" if not right_amount else "订单已关闭或已支付，款项原路退回"
     if notice.amount_fen > 0:
-        request_refund(attempt.id, notice.amount_fen, cause=f"notice:{row.id}", reason=reason)
+        cause = receipt_cause(row.channel, notice.channel_txn)
+        _, is_new = _write_refund(attempt.id, notice.amount_fen, cause, reason)
+        if not is_new:
+            return "applied", "duplicate"
         came_us = clock.microseconds(row.received_at)
         events.publish(StrayPaymentReceived(row.id, notice.amount_fen, row.channel, notice.channel_txn, came_us))
     return "refunded", "refunded"
 
 
+def receipt_cause(channel: str, channel_txn: str) -> str:
+    """Return the cause of giving a receipt back: the payment at the channel, however often it was notified."""
+    return f"receipt:{digest(f'{channel}:{channel_txn}')[:48]}"
+
+
 def request_refund(attempt_id: int, amount_fen: int, *, cause: str, reason: str) -> int:
     """Write a refund and queue it; one per cause, so repeating is harmless. Returns the refund's id."""
+    return _write_refund(attempt_id, amount_fen, cause, reason)[0]
+
+
+def _write_refund(attempt_id: int, amount_fen: int, cause: str, reason: str) -> tuple[int, bool]:
+    """Return the refund of a cause, and whether this call has written it."""
     known = session.scalar(select(Refund.id).where(Refund.cause == cause))
     if known is not None:
-        return known
+        return known, False
     refund_id = new_id()
-    session.add(
-        Refund(
-            id=refund_id, refund_no=f"R{refund_id}", attempt_id=attempt_id, amount_fen=amount_fen, cause=cause,
-            reason=reason, status="pending", created_at=clock.now(),
-        )
-    )  # fmt: skip
+    row = {
+        "id": refund_id, "refund_no": f"R{refund_id}", "attempt_id": attempt_id, "amount_fen": amount_fen, "cause": cause,
+        "reason": reason, "status": "pending", "created_at": clock.now(),
+    }  # fmt: skip
+    try:
+        sql.add(Refund, row)
+    except UniqueViolation as error:  # the same cause at the same moment: the door runs this again and finds the refund
+        raise RunAgain("the same refund is being written") from error
     jobs.enqueue(REFUND_JOB, {"refund_id": refund_id}, key=f"r{refund_id}")
-    return refund_id
+    return refund_id, True
 
 
 def refund_trade(trade_id: int, amount_fen: int, *, cause: str, reason: str) -> int:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app.carts import queries as carts
 from app.core import clock
@@ -197,6 +198,59 @@ def test_request_and_worker_apply_one_notice_at_the_same_moment(db: Any) -> None
         assert queries.orders_of_trade(trade_id)[0].status == "paid"
     assert db.query(Refund).count() == 0
     assert inventory.audit_columns() == []
+
+
+def test_repeated_notices_at_the_same_moment_pay_once_and_give_nothing_back(db: Any) -> None:
+    """Three notices of one payment, each applied by another process at once: one pays, the others say duplicate."""
+    shop = market.make_shop(stock=50)
+    for _ in range(6):
+        buyer, address_id = market.make_buyer()
+        trade_id = place(buyer, [(shop.sku_ids[0], 1)], address_id)
+        with transaction():
+            attempt = payments.start(buyer, db.get_one(Trade, trade_id).trade_no, channels.SIMULATOR)
+        bodies = simulator.bodies(attempt, "duplicate")
+        core_db.release_session()
+        gate = threading.Barrier(len(bodies))
+
+        def apply(body: bytes, gate: threading.Barrier = gate) -> str:
+            gate.wait()
+            try:
+                return delivery.deliver(channels.SIMULATOR, body, channels.sign(body))
+            finally:
+                core_db.release_session()
+
+        with ThreadPoolExecutor(len(bodies)) as pool:
+            assert sorted(pool.map(apply, bodies)) == ["duplicate", "duplicate", "paid"]
+        assert queries.orders_of_trade(trade_id)[0].status == "paid"
+    assert db.query(Refund).count() == 0
+
+
+def test_a_second_payment_notified_at_the_same_moment_goes_back_once(db: Any) -> None:
+    """The buyer paid twice at the channel and each payment is notified three times: one is kept, one goes back, once."""
+    shop = market.make_shop(stock=50)
+    for _ in range(4):
+        buyer, address_id = market.make_buyer()
+        trade_id = place(buyer, [(shop.sku_ids[0], 1)], address_id)
+        with transaction():
+            attempt = payments.start(buyer, db.get_one(Trade, trade_id).trade_no, channels.SIMULATOR)
+        first = simulator.bodies(attempt, "paid")[0]
+        assert delivery.deliver(channels.SIMULATOR, first, channels.sign(first)) == "paid"
+        bodies = simulator.bodies(attempt, "duplicate")
+        core_db.release_session()
+        gate = threading.Barrier(len(bodies))
+
+        def apply(body: bytes, gate: threading.Barrier = gate) -> str:
+            gate.wait()
+            try:
+                return delivery.deliver(channels.SIMULATOR, body, channels.sign(body))
+            finally:
+                core_db.release_session()
+
+        with ThreadPoolExecutor(len(bodies)) as pool:
+            assert sorted(pool.map(apply, bodies)) == ["duplicate", "duplicate", "refunded"]
+        refund = db.scalars(select(Refund).where(Refund.attempt_id == attempt.id)).one()
+        assert refund.amount_fen == attempt.amount_fen
+        assert queries.orders_of_trade(trade_id)[0].status == "paid"
 
 
 def test_forged_notice_is_refused_and_not_stored(db: Any) -> None:

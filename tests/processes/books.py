@@ -18,6 +18,7 @@ from app.orders.models import Order, OrderEvent, OrderLine, Trade
 from app.payments import channels, simulator
 from app.payments import queries as payments
 from app.payments.models import ChannelNotice, PaymentAttempt, PaymentIntent, Refund
+from app.payments.service import receipt_cause
 from app.supervision.models import DailyRollup
 from tests.processes.crowd import Told
 from tests.processes.platform import until
@@ -167,7 +168,7 @@ def _check_money(trades: dict[int, Trade]) -> None:
         if notice.result == "paid":
             received[trade_of[notice.payment_no]][notice.channel_txn] = notice.amount_fen
         if row.state == "refunded":
-            caused.add(f"notice:{row.id}")
+            caused.add(receipt_cause(row.channel, notice.channel_txn))
     assert {refund.cause for refund in refunds} == caused, "a refund for each receipt that could not be kept, and no other"
     attempts = dict(session.execute(select(PaymentAttempt.id, PaymentIntent.trade_id).join(PaymentIntent, PaymentIntent.id == PaymentAttempt.intent_id)).tuples().all())
     returned: Counter[int] = Counter()
