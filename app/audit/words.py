@@ -9,6 +9,7 @@ THINGS = {
     "session": "登录会话", "stock": "库存", "trade": "交易", "message": "短信", "promotion": "活动",
     "coupon": "优惠券", "bank": "收款账户", "bill": "渠道账单", "case": "对账差异", "deposit": "保证金", "payout": "提现", "rate": "费率",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
+    "lot": "批次", "sku": "规格", "stock_case": "库存差异",
 }  # fmt: skip
 VERBS = {
     "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",
@@ -26,6 +27,8 @@ VERBS = {
     "automatic": "自动申请",
     "exported": "导出", "file_taken": "取走付款文件", "requested": "申请", "held": "暂停", "saved": "保存",
     "failed": "登记失败",
+    "tracked": "启用批次管理", "blocked": "隔离", "recalled": "召回", "reopened": "解除隔离", "quarantined": "隔离部分",
+    "restored": "恢复", "scrapped": "报废",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import render_template, request
 
 from app.inventory import queries
+from app.inventory.service import verify
 from app.web import access
 from app.web.surfaces import needs, surface_blueprint
 
@@ -18,4 +19,6 @@ def index() -> str:
     cursor = request.args.get("cursor", "")
     page = queries.list_stock(access.actor(), cursor)
     short = [] if cursor else queries.list_short()
-    return render_template("inventory/operator/index.html", page=page, short=short, audit=queries.last_audit())
+    return render_template(
+        "inventory/operator/index.html", page=page, short=short, audit=queries.last_audit(), cases=verify.open_cases(), kinds=verify.KINDS
+    )

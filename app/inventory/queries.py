@@ -2,52 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, or_, select
 
 from app.catalog.models import Product, Sku
 from app.core import sql
 from app.core.actor import Actor
 from app.core.db import session
+from app.core.errors import NotFound
 from app.core.jobs import Job
 from app.core.paging import Page, paginate
-from app.inventory.models import Movement, Stock
+from app.inventory.models import Component, Movement, ServiceArea, Stock, Warehouse
 
 AUDIT_JOB = "inventory.audit_columns"
 
 
+# One of the rows tells how the SKU is kept: 'none', 'lot' and 'bundle' do not mix within a SKU.
 _AVAILABLE = (
-    select(Stock.sku_id, func.sum(Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held))
+    select(Stock.sku_id, func.sum(Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held), func.min(Stock.tracking))
     .where(Stock.sku_id.in_(bindparam("sku_ids", expanding=True)))
     .group_by(Stock.sku_id)
 )
 
 
 _FREE_UNITS = (
-    select(Stock.id, Stock.sku_id, (Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held).label("free"))
+    select(Stock.id, Stock.sku_id, (Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held).label("free"), Stock.tracking)
     .where(Stock.sku_id.in_(bindparam("sku_ids", expanding=True)))
     .order_by(Stock.id)
 )
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What one unit of a bundle consumes: (component SKU, units) in SKU order."""
+
+    sku_id: int
+    parts: tuple[tuple[int, int], ...]
+
+
+class BundleUnits(dict[int, int]):
+    """Free units of a bundle by its own stock row, min over its components; recipe and parts say what they are made of."""
+
+    def __init__(self, stock_id: int, recipe: Recipe, parts: dict[int, dict[int, int]]) -> None:
+        super().__init__({stock_id: made_of(recipe, {sku_id: sum(rows.values()) for sku_id, rows in parts.items()})})
+        self.recipe = recipe.parts
+        self.parts = {sku_id: parts[sku_id] for sku_id, _ in recipe.parts}
+
+
+def made_of(recipe: Recipe, free: Mapping[int, int]) -> int:
+    """Return how many bundles free units of components make; a bundle without components makes none."""
+    return min((max(free.get(sku_id, 0), 0) // per_bundle for sku_id, per_bundle in recipe.parts), default=0)
+
+
+def recipes(sku_ids: Collection[int]) -> dict[int, Recipe]:
+    """Return the recipes of bundles by SKU id; one query."""
+    rows = session.execute(
+        select(Component.bundle_sku_id, Component.sku_id, Component.per_bundle)
+        .where(Component.bundle_sku_id.in_(sorted(sku_ids)))
+        .order_by(Component.bundle_sku_id, Component.sku_id)
+    )
+    found: dict[int, list[tuple[int, int]]] = {sku_id: [] for sku_id in sku_ids}
+    for bundle, sku_id, per_bundle in rows:
+        found[bundle].append((sku_id, per_bundle))
+    return {sku_id: Recipe(sku_id, tuple(parts)) for sku_id, parts in found.items()}
+
+
 def free_units(sku_ids: Collection[int]) -> dict[int, dict[int, int]]:
-    """Return available units by SKU id and stock row, rows in id order; one query."""
+    """Return available units by SKU id and stock row, rows in id order; one query, two more where a bundle is among them."""
     found: dict[int, dict[int, int]] = {sku_id: {} for sku_id in sku_ids}
+    bundles: dict[int, int] = {}
     if found:
-        for stock_id, sku_id, units in sql.read(_FREE_UNITS, {"sku_ids": sorted(found)}):
+        for stock_id, sku_id, units, tracking in sql.read(_FREE_UNITS, {"sku_ids": sorted(found)}):
             found[sku_id][stock_id] = int(units)
+            if tracking == "bundle":
+                bundles[sku_id] = stock_id
+    if bundles:
+        made = recipes(bundles)
+        parts = free_units({sku_id for recipe in made.values() for sku_id, _ in recipe.parts})
+        found |= {sku_id: BundleUnits(bundles[sku_id], recipe, parts) for sku_id, recipe in made.items()}
     return found
 
 
 def available(sku_ids: Collection[int]) -> dict[int, int]:
-    """Return available units by SKU id (0 when there is no stock row); one query."""
+    """Return available units by SKU id (0 when there is no stock row); one query, two more where a bundle is among them."""
     if not sku_ids:
         return {}
-    found = {sku_id: int(units) for sku_id, units in sql.read(_AVAILABLE, {"sku_ids": list(sku_ids)})}
+    found, bundles = {}, []
+    for sku_id, units, tracking in sql.read(_AVAILABLE, {"sku_ids": list(sku_ids)}):
+        found[sku_id] = int(units)
+        if tracking == "bundle":
+            bundles.append(sku_id)
+    if bundles:
+        made = recipes(bundles)
+        parts = available({sku_id for recipe in made.values() for sku_id, _ in recipe.parts})
+        found |= {sku_id: made_of(recipe, parts) for sku_id, recipe in made.items()}
     return {sku_id: found.get(sku_id, 0) for sku_id in sku_ids}
+
+
+def by_preference(free: Mapping[int, Mapping[int, int]], area_code: str) -> dict[int, dict[int, int]]:
+    """Return free units with each SKU's rows in the order to take from: serving the district, by priority, by id; one query."""
+    ids = sorted(stock_id for rows in free.values() for stock_id in rows)
+    served = select(ServiceArea.id).where(ServiceArea.warehouse_id == Warehouse.id)
+    here = served.where(ServiceArea.area_code == area_code).exists()
+    placed = session.execute(
+        select(Stock.id, Warehouse.priority, case((here, 0), (~served.exists(), 1), else_=2))
+        .join(Warehouse, Warehouse.id == Stock.warehouse_id)
+        .where(Stock.id.in_(ids))
+    )
+    place = {stock_id: (distance, priority, stock_id) for stock_id, priority, distance in placed}
+    return {sku_id: {s: rows[s] for s in sorted(rows, key=place.__getitem__)} for sku_id, rows in free.items()}
+
+
+def owner_of(actor: Actor, sku_id: int) -> int:
+    """Return the merchant of a SKU the actor may keep: merchants their own, operators and the system all. Raises NotFound."""
+    merchant_id = session.scalar(select(Sku.merchant_id).where(Sku.id == sku_id))
+    if merchant_id is None or (actor.realm == "merchant" and merchant_id != actor.merchant_id):
+        raise NotFound("sku.missing", "商品规格不存在")
+    return merchant_id
 
 
 def list_stock(actor: Actor, cursor: str = "", size: int = 30) -> Page[Any]:
@@ -101,15 +175,14 @@ def audit_columns() -> list[Difference]:
         .group_by(Movement.stock_id)
         .subquery()
     )  # fmt: skip
+    pairs = (
+        (Stock.on_hand, func.coalesce(totals.c.on_hand, 0)), (Stock.allocated, func.coalesce(totals.c.allocated, 0)),
+        (Stock.reserved, func.coalesce(totals.c.reserved, 0)), (Stock.quota_held, func.coalesce(totals.c.quota, 0)),
+    )  # fmt: skip
     rows = session.execute(
-        select(Stock, totals.c.on_hand, totals.c.allocated, totals.c.reserved, totals.c.quota).outerjoin(
-            totals, totals.c.stock_id == Stock.id
-        )
+        select(Stock.id, *(column for column, _ in pairs), *(moved for _, moved in pairs))
+        .outerjoin(totals, totals.c.stock_id == Stock.id)
+        .where(or_(*(column != moved for column, moved in pairs)))
+        .order_by(Stock.id)
     )
-    found = []
-    for stock, *sums in rows:
-        columns = (stock.on_hand, stock.allocated, stock.reserved, stock.quota_held)
-        moved = tuple(int(value or 0) for value in sums)
-        if columns != moved:
-            found.append(Difference(stock.id, columns, moved))  # type: ignore[arg-type]
-    return found
+    return [Difference(row[0], *(tuple(int(v) for v in part) for part in (row[1:5], row[5:9]))) for row in rows]  # type: ignore[arg-type]

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from prometheus_client import Gauge
+
 from app.catalog.events import SkuCreated, StockDeclared
 from app.core.domain import Domain
 from app.core.periodic import Periodic
 from app.inventory import handlers, merchant, operator, queries
+from app.inventory.commands import inventory_group
 from app.inventory.permissions import PERMISSIONS
+from app.inventory.service import lots, verify
 from app.web.menus import MenuEntry
+from dbadapters.errors import DbError
+
+CASES = Gauge("regionmart_stock_cases_open", "Open differences between stock columns and what explains them")
+
+
+def _count_cases() -> int:
+    """Return the open cases for a scrape; -1 while the database is away, so that the other figures still come."""
+    try:
+        return verify.count_open()
+    except DbError:
+        return -1
 
 
 def _audit() -> None:
-    """Compare the columns with the movements; a difference fails the job, so that it is parked and seen."""
-    differences = queries.audit_columns()
-    if differences:
-        first = differences[0]
-        raise RuntimeError(
-            f"{len(differences)} stock rows differ from their movements; first {first.stock_id}: "
-            f"{first.columns} is not {first.movements}"
-        )
+    """Prove the stock; what differs becomes a case on the operators' page, the workbench and in the metrics."""
+    verify.record(verify.verify())
+
+
+def _block_expired() -> None:
+    lots.block_expired()
+
+
+def _start() -> None:
+    CASES.set_function(_count_cases)
 
 
 def domain() -> Domain:
@@ -27,10 +44,15 @@ def domain() -> Domain:
         name="inventory",
         routes=(merchant.bp, operator.bp),
         handlers=((SkuCreated, handlers.on_sku_created), (StockDeclared, handlers.on_stock_declared)),
-        periodics=(Periodic(queries.AUDIT_JOB, 86_400, _audit, "核对库存列与流水"),),
+        periodics=(
+            Periodic(queries.AUDIT_JOB, 86_400, _audit, "核对库存：流水、批次、占用、预留"),
+            Periodic("inventory.block_expired", 3_600, _block_expired, "隔离到期批次"),
+        ),
         permissions=PERMISSIONS,
         menu=(
             MenuEntry("merchant", "商品", "库存", "/merchant/stock", "boxes", "stock.view", 30),
             MenuEntry("operator", "履约", "库存监控", "/operator/stock", "boxes", "stock.monitor", 20),
         ),
+        commands=(inventory_group,),
+        start=_start,
     )

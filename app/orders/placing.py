@@ -109,7 +109,7 @@ def place(actor: Actor, wanted: Submission) -> int:
     order_ids = {quote.price_of(sku_id).merchant_id: order_id for order_id, _, sku_id, _ in demand}
     promotions.hold(trade_id, actor.account_id, quote, order_ids, line_ids)
     audit.record(actor, "trade.placed", "trade", trade_no, detail={"payable_fen": quote.total_fen, "lines": len(demand)})
-    inventory.reserve(demand, expires_at, free)
+    inventory.reserve(demand, expires_at, free, address.area_code)
     return trade_id
 
 
