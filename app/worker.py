@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -12,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from app.core import clock, db, jobs, leases, periodic
+from app.core.jobs import Claimed
 from app.core.tx import retry_conflicts
 from config.settings import Settings
 
@@ -19,7 +21,7 @@ log = structlog.get_logger("regionmart.worker")
 SCHEDULER_LEASE_ID = 4_000_000_001
 SCHEDULER_LEASE_S = 15
 CATCH_UP_S = 10
-BATCH = 20
+BATCH = 100
 LONGEST_S = 3_600  # a job that hangs keeps its lease no longer than this
 
 
@@ -33,6 +35,7 @@ class Worker:
         self._scheduler: BackgroundScheduler | None = None
         self._held: set[int] = set()  # claimed and not finished; read by the renewing thread
         self._began = time.monotonic()
+        self._behind = False  # more is likely to be due at once
 
     def stop(self, *_signal: object) -> None:
         """Finish the current job, give the other claimed ones back, then leave `run`."""
@@ -78,13 +81,14 @@ class Worker:
             db.release_session()
 
     def run(self) -> None:
-        """Poll until stopped."""
+        """Poll until stopped. While little is due it waits between two looks: jobs that gather are cheaper together."""
         leases.keep_node()
         self.start_scheduler()
         log.info("worker.started", owner=self.owner)
         try:
             while not self._stop.is_set():
-                if self.drain(BATCH) == 0:
+                self.drain(BATCH)
+                if not self._behind:
                     self._stop.wait(self.settings.worker.poll_interval_s)
         finally:
             if self._scheduler is not None:
@@ -94,20 +98,19 @@ class Worker:
     def drain(self, limit: int = BATCH) -> int:
         """Claim and run up to `limit` due jobs; returns how many were claimed."""
         work = self.settings.worker
+        self._behind = False
         try:
             claimed = retry_conflicts(lambda: jobs.claim(self.owner, limit, work.lease_s, work.max_attempts))
         except Exception:
             log.exception("worker.claim_failed")
             db.release_session()
             return 0
-        self._held = set(claimed)
-        for job_id in claimed:
-            if self._stop.is_set():
+        self._behind = len(claimed) == limit or any(job.alone for job in claimed)
+        self._held = {job.id for job in claimed}
+        for group in jobs.in_groups(claimed):
+            if not self._run_group(group):
                 self._give_back()
                 break
-            self._began = time.monotonic()
-            self._run_one(job_id)
-            self._held.discard(job_id)
         db.release_session()
         return len(claimed)
 
@@ -118,15 +121,40 @@ class Worker:
         except Exception:  # the leases run out by themselves
             log.exception("worker.give_back_failed", jobs=len(left))
 
-    def _run_one(self, job_id: int) -> None:
-        started = clock.now()
+    def _run_group(self, group: Sequence[Claimed]) -> bool:
+        """Run jobs together, or each alone when that fails; False when the worker is to stop before all are done."""
+        if not self._stop.is_set() and len(group) > 1 and self._run_together(group):
+            self._held.difference_update(job.id for job in group)
+            return True
+        for job in group:
+            if self._stop.is_set():
+                return False
+            self._run_one(job)
+            self._held.discard(job.id)
+        return True
+
+    def _run_together(self, group: Sequence[Claimed]) -> bool:
+        started = self._began = time.monotonic()
         try:
-            retry_conflicts(lambda: jobs.run(job_id, self.owner))
-            log.debug("job.done", job_id=job_id, seconds=(clock.now() - started).total_seconds())
-        except Exception as error:
-            log.exception("job.failed", job_id=job_id)
+            retry_conflicts(lambda: jobs.run_together(group, self.owner))
+        except Exception as error:  # one of them is sick, or stands in another worker's way: it fails alone
+            log.info("job.group_failed", job=group[0].name, jobs=len(group), error=f"{type(error).__name__}: {error}"[:300])
+            return False
+        else:
+            log.debug("job.group_done", job=group[0].name, jobs=len(group), seconds=time.monotonic() - started)
+            return True
+        finally:
             db.release_session()
-            self._record_failure(job_id, f"{type(error).__name__}: {error}")
+
+    def _run_one(self, job: Claimed) -> None:
+        started = self._began = time.monotonic()
+        try:
+            retry_conflicts(lambda: jobs.run(job, self.owner))
+            log.debug("job.done", job_id=job.id, seconds=time.monotonic() - started)
+        except Exception as error:
+            log.exception("job.failed", job_id=job.id)
+            db.release_session()
+            self._record_failure(job.id, f"{type(error).__name__}: {error}")
         finally:
             db.release_session()
 

@@ -2,16 +2,18 @@
 
 A job runs in one transaction together with its own completion mark: after a kill it is either done or due
 again, and its effects are never visible twice. Delivery is at least once for effects outside the database.
+Jobs whose function takes many payloads may share such a transaction (ADR-0010): all of them are done, or none.
 A worker renews the leases of what it holds (`renew`), so a lease runs out only when its worker is dead or stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, delete, or_, select, update
+from sqlalchemy import CheckConstraint, Index, Integer, UniqueConstraint, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock, sql
@@ -25,7 +27,9 @@ BACKOFF_CAP_S = 3_600
 KEEP_DONE = timedelta(days=7)
 PURGE_BATCH, PURGE_ROUNDS = 1_000, 20
 JobFunction = Callable[[dict[str, Any]], None]
+ManyFunction = Callable[[Sequence[dict[str, Any]]], None]
 _functions: dict[str, JobFunction] = {}
+_together: dict[str, ManyFunction] = {}
 
 
 class Job(Base):
@@ -51,9 +55,45 @@ class Job(Base):
     )
 
 
+@dataclass(frozen=True)
+class Claimed:
+    """A job a worker holds. alone: a dead worker left it, so nothing else may share its fate."""
+
+    id: int
+    name: str
+    payload: dict[str, Any]
+    alone: bool = False
+
+
+_TABLE = sql.table_of(Job)
+_J = _TABLE.c
+_HEAD = select(_J.id, _J.name, _J.payload, _J.attempts)
+_LEFT = _HEAD.where(_J.status == RUNNING, _J.lease_until < bindparam("at")).order_by(_J.due_at, _J.id).limit(1)
+_DUE = _HEAD.where(_J.status == QUEUED, _J.due_at <= bindparam("at")).order_by(_J.due_at, _J.id).limit(bindparam("most"))
+_TAKEN = _J.id.in_(bindparam("ids", expanding=True)) & (_J.status == RUNNING) & (_J.owner == bindparam("holder"))
+_HELD = select(_J.id).where(_TAKEN)
+_TAKE = (
+    update(_TABLE)
+    .where(_J.id.in_(bindparam("ids", expanding=True)), _J.status == QUEUED, _J.due_at <= bindparam("at"))
+    .values(status=RUNNING, owner=bindparam("holder"), attempts=_J.attempts + 1, lease_until=bindparam("until"))
+)
+_FINISH = update(_TABLE).where(_TAKEN).values(status=DONE, finished_at=bindparam("at"), last_error=None)
+_SETTLE = (
+    update(_TABLE)
+    .where(_J.name == bindparam("w_name"), _J.job_key == bindparam("w_key"), _J.status == QUEUED)
+    .values(status=DONE, finished_at=bindparam("at"))
+)
+
+
 def register(name: str, function: JobFunction) -> None:
     """Bind a job name to its function (payload dict -> None)."""
     _functions[name] = function
+
+
+def register_many(name: str, function: ManyFunction) -> None:
+    """Bind a job name to a function of several payloads, in no certain order, which takes effect as a whole or raises."""
+    _together[name] = function
+    _functions[name] = lambda payload: function([payload])
 
 
 def registered() -> tuple[str, ...]:
@@ -92,40 +132,54 @@ def enqueue_once(name: str, payload: dict[str, Any], *, key: str, due_at: dateti
     return True
 
 
-def claim(owner: str, limit: int, lease_s: int, max_attempts: int) -> list[int]:
-    """Take due jobs, and running ones whose lease ran out, for this owner; own short transaction.
+def claim(owner: str, limit: int, lease_s: int, max_attempts: int) -> list[Claimed]:
+    """Take up to `limit` due jobs, or one whose lease ran out, for this owner; own short transaction.
 
-    Portable claim: read candidates without a lock, then CAS each one (dbadapters.md §8). A job left by a dead worker is taken
-    alone: should it be what killed the worker, it takes no others along, and it is parked after max_attempts deaths.
+    Portable claim: read candidates without a lock, then take them by one guarded UPDATE; should another worker have been faster
+    with some, a read tells which are held. A job left by a dead worker is taken alone: should it be what killed the worker, it
+    takes no others along, and it is parked after max_attempts deaths.
     """
     at = clock.now()
-    due = or_(
-        (Job.status == QUEUED) & (Job.due_at <= at),
-        (Job.status == RUNNING) & (Job.lease_until < at),
-    )
-    candidates = session.execute(
-        select(Job.id, Job.status, Job.attempts).where(due).order_by(Job.due_at, Job.id).limit(limit)
-    ).all()
-    if not candidates:
+    left = sql.read(_LEFT, {"at": at}).one_or_none()
+    due = [] if left else sql.read(_DUE, {"at": at, "most": limit}).all()
+    if left is None and not due:
         release_session()  # an idle worker must not hold a snapshot
         return []
-    left_behind = [c for c in candidates if c.status == RUNNING]
-    taken: list[int] = []
+    until = at + timedelta(seconds=lease_s)
     with transaction():
-        for job_id, status, attempts in left_behind[:1] or candidates:
-            values = {"status": RUNNING, "owner": owner, "attempts": attempts + 1, "lease_until": at + timedelta(seconds=lease_s)}
-            given_up = status == RUNNING and attempts >= max_attempts
-            if given_up:
-                values = {"status": PARKED, "last_error": f"the worker died {attempts} times while it held this job"}
-            result = session.execute(
-                update(Job)
-                .where(Job.id == job_id, Job.status == status, Job.attempts == attempts)
-                .values(**values)
-                .execution_options(synchronize_session=False)
-            )
-            if result.rowcount == 1 and not given_up:  # type: ignore[attr-defined]
-                taken.append(job_id)
-    return taken
+        if left is not None:
+            return _take_left(left, owner, until, max_attempts)
+        mine = {"ids": [row.id for row in due], "holder": owner}
+        held = set(mine["ids"])
+        if sql.change(_TAKE, {**mine, "at": at, "until": until}) != len(due):
+            held = set(sql.read(_HELD, mine).scalars())
+        return [Claimed(row.id, row.name, row.payload) for row in due if row.id in held]
+
+
+def _take_left(row: Any, owner: str, until: datetime, max_attempts: int) -> list[Claimed]:
+    """Take over, or park, a job whose worker died; attempts tell how often that happened."""
+    values = {"owner": owner, "attempts": row.attempts + 1, "lease_until": until}
+    given_up = row.attempts >= max_attempts
+    if given_up:
+        values = {"status": PARKED, "last_error": f"the worker died {row.attempts} times while it held this job"}
+    still = (_J.id == row.id, _J.status == RUNNING, _J.attempts == row.attempts)
+    taken = session.connection().execute(update(_TABLE).where(*still).values(**values)).rowcount == 1
+    return [Claimed(row.id, row.name, row.payload, alone=True)] if taken and not given_up else []
+
+
+def in_groups(claimed: Iterable[Claimed]) -> list[list[Claimed]]:
+    """Return what is run together: the jobs of one name that takes many, every other job by itself; in the order of the first."""
+    groups: list[list[Claimed]] = []
+    open_groups: dict[str, list[Claimed]] = {}
+    for job in claimed:
+        group = open_groups.get(job.name)
+        if group is None or job.alone:
+            group = []
+            groups.append(group)
+            if job.name in _together and not job.alone:
+                open_groups[job.name] = group
+        group.append(job)
+    return groups
 
 
 def renew(job_ids: Collection[int], owner: str, lease_s: int) -> None:
@@ -150,29 +204,37 @@ def give_back(job_ids: Collection[int], owner: str) -> None:
         )
 
 
-def run(job_id: int, owner: str) -> None:
+def run(job: Claimed, owner: str) -> None:
     """Run a claimed job and mark it done in one transaction; a job another worker has taken over is left alone.
 
     Raises whatever the job raises, RuntimeError when it was taken over meanwhile; then nothing of it remains.
     """
     with transaction():
-        job = session.get_one(Job, job_id)
-        if job.status != RUNNING or job.owner != owner:
+        if sql.read(_HELD, {"ids": [job.id], "holder": owner}).scalar() is None:
             return
         function = _functions.get(job.name)
         if function is None:
             raise LookupError(f"no job is registered as {job.name}")
-        payload = job.payload
-        session.expunge(job)
-        function(payload)
-        finished = session.execute(
-            update(Job)
-            .where(Job.id == job_id, Job.status == RUNNING, Job.owner == owner)
-            .values(status=DONE, finished_at=clock.now(), last_error=None)
-            .execution_options(synchronize_session=False)
-        )
-        if finished.rowcount != 1:  # type: ignore[attr-defined]
-            raise RuntimeError(f"job {job_id} was taken over by another worker")
+        function(job.payload)
+        _finish([job.id], owner)
+
+
+def run_together(group: Sequence[Claimed], owner: str) -> None:
+    """Run jobs of one name in one transaction with their marks. Raises what they raise, RuntimeError when one was taken over."""
+    with transaction():
+        _together[group[0].name]([job.payload for job in group])
+        _finish([job.id for job in group], owner)
+
+
+def _finish(ids: Sequence[int], owner: str) -> None:
+    session.flush()
+    if sql.change(_FINISH, {"ids": ids, "holder": owner, "at": clock.now()}) != len(ids):
+        raise RuntimeError(f"of the jobs {ids} another worker has taken over some")
+
+
+def settle(name: str, key: str) -> bool:
+    """Mark a queued job done because the caller's transaction has just had its effect; False when a worker has begun it."""
+    return sql.change(_SETTLE, {"w_name": name, "w_key": key, "at": clock.now()}) == 1
 
 
 def fail(job_id: int, owner: str, error: str, max_attempts: int, first_delay_s: float = 2.0) -> str:

@@ -195,14 +195,14 @@ def work() -> None:
     """Run the queued jobs of money at the shifted clock, as a worker does; what greets new merchants waits for the real one."""
     mine = or_(Job.name.startswith("settlement."), Job.name.startswith("payments."))
     wanted = (Job.status == jobs.QUEUED, Job.due_at <= clock.now(), mine, Job.name != "settlement.on_merchant_approved")
-    while ids := session.scalars(select(Job.id).where(*wanted).order_by(Job.id)).all():
-        for job_id in ids:
+    while due := session.execute(select(Job.id, Job.name, Job.payload).where(*wanted).order_by(Job.id)).all():
+        for job in due:
             with transaction():
                 session.execute(
-                    update(Job).where(Job.id == job_id, Job.status == jobs.QUEUED).values(status=jobs.RUNNING, owner="demo")
+                    update(Job).where(Job.id == job.id, Job.status == jobs.QUEUED).values(status=jobs.RUNNING, owner="demo")
                     .execution_options(synchronize_session=False)
                 )  # fmt: skip
-            jobs.run(job_id, "demo")
+            jobs.run(jobs.Claimed(job.id, job.name, job.payload), "demo")
     release_session()
 
 

@@ -21,6 +21,8 @@ def deliver(channel: str, body: bytes, signature: str) -> str:
 
     def apply() -> str:
         with transaction():
-            return service.apply_notice(row_id)
+            outcome = service.apply_notice(row_id)
+            service.settle_job(row_id)
+            return outcome
 
     return retry_conflicts(apply)

@@ -106,6 +106,11 @@ def receive_notice(channel: str, body: bytes, signature: str) -> int:
     return row_id
 
 
+def settle_job(row_id: int) -> None:
+    """Take the queued application of a notice off the worker: the caller's transaction has just applied it."""
+    jobs.settle(APPLY_JOB, f"n{row_id}")
+
+
 def _notice_id(channel: str, notice_id: str) -> int | None:
     return sql.read(_KNOWN, {"channel": channel, "notice_id": notice_id}).scalar()
 

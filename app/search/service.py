@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete
 
-from app.core import clock
+from app.core import clock, sql
 from app.core.db import session
 from app.core.ids import new_id
 from app.search import background
@@ -18,9 +18,10 @@ CHANGE_DAYS = 7
 QUERY_DAYS = 90
 
 
-def mark_changed(product_id: int) -> None:
-    """Tell every replica to index a product again."""
-    session.add(SearchChange(id=new_id(), product_id=product_id, at=clock.now()))
+def mark_changed(product_ids: Iterable[int]) -> None:
+    """Tell every replica to index products again."""
+    at = clock.now()
+    sql.add_all(SearchChange, [{"id": new_id(), "product_id": product_id, "at": at} for product_id in dict.fromkeys(product_ids)])
 
 
 def record_searches(searches: Sequence[Searched]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from app.core.events import in_batches
 from app.merchants.events import MerchantApproved
 from app.orders.events import OrderCancelled, OrderCompleted, OrderPaid
 from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
@@ -9,9 +12,10 @@ from app.settlement.service import rates, release, splitting
 from app.settlement.service.ledger import instant
 
 
-def on_payment_received(event: PaymentReceived) -> None:
-    """Book a trade's payment."""
-    splitting.book_receipt(event.trade_id, event.amount_fen, event.channel, event.channel_txn, instant(event.at_us))
+@in_batches
+def on_payment_received(received: Sequence[PaymentReceived]) -> None:
+    """Book the payments of trades."""
+    splitting.book_receipts(received)
 
 
 def on_stray_payment_received(event: StrayPaymentReceived) -> None:
@@ -24,14 +28,16 @@ def on_payment_refunded(event: PaymentRefunded) -> None:
     splitting.book_refund(event.refund_id, event.amount_fen, event.channel, event.refund_no, instant(event.at_us))
 
 
-def on_order_paid(event: OrderPaid) -> None:
-    """Freeze the rates and split the order."""
-    splitting.ensure_split(event.order_id)
+@in_batches
+def on_order_paid(paid: Sequence[OrderPaid]) -> None:
+    """Freeze the rates and split the orders."""
+    splitting.split_all([event.order_id for event in paid])
 
 
-def on_order_completed(event: OrderCompleted) -> None:
-    """Set the moment of release."""
-    release.plan(event.order_id)
+@in_batches
+def on_order_completed(completed: Sequence[OrderCompleted]) -> None:
+    """Set the moments of release."""
+    release.plan_all([event.order_id for event in completed])
 
 
 def on_order_cancelled(event: OrderCancelled) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from app.core.events import in_batches
 from app.orders.events import OrderPaid, OrderShipped
 from app.supervision import service
 
 
-def on_order_paid(event: OrderPaid) -> None:
-    """Add a paid order to its business day."""
-    service.count_paid(event.order_id, event.merchant_id, event.paid_fen, event.at_us)
+@in_batches
+def on_order_paid(paid: Sequence[OrderPaid]) -> None:
+    """Add paid orders to their business days."""
+    service.count_paid(paid)
 
 
-def on_order_shipped(event: OrderShipped) -> None:
-    """Add a shipped order to the business day of its shipping."""
-    service.count_shipped(event.order_id, event.merchant_id, event.at_us)
+@in_batches
+def on_order_shipped(shipped: Sequence[OrderShipped]) -> None:
+    """Add shipped orders to the business days of their shipping."""
+    service.count_shipped(shipped)

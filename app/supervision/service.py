@@ -1,123 +1,126 @@
-"""Writing the rollups: one mark and a few counter updates per order, in the caller's transaction."""
+"""Writing the rollups: a mark for each order, one update for each counter row that several orders share, in the caller's transaction."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
-from app.catalog.models import Product
-from app.core import clock, runtime
-from app.core.actor import SYSTEM
-from app.core.db import session
+from app.catalog import queries as catalog
+from app.core import clock, runtime, sql
 from app.core.ids import new_id
 from app.core.money import allocate
 from app.identity import queries as identity
 from app.merchants import queries as merchants
 from app.orders import queries as orders
+from app.orders.events import OrderPaid, OrderShipped
 from app.supervision.models import DailyRollup, RollupMark
+from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
 
 COUNTERS = ("paid_fen", "order_count", "local_count", "shipped_count", "on_time_count")
 NO_CATEGORY = 0
+E = TypeVar("E")
+Row = tuple[date, int, int]  # business day, merchant, category
+_ROLLUP = sql.table_of(DailyRollup)
+_R = _ROLLUP.c
+_BUMP = (
+    update(_ROLLUP)
+    .where(_R.day_on == bindparam("w_day"), _R.merchant_id == bindparam("w_merchant"), _R.category_id == bindparam("w_category"))
+    .values({_R[name]: _R[name] + bindparam(f"d_{name}", type_=_R[name].type) for name in COUNTERS})
+)
+_MARKED = select(RollupMark.object_id).where(
+    RollupMark.kind == bindparam("kind"), RollupMark.object_id.in_(bindparam("ids", expanding=True))
+)
 
 
-def count_paid(order_id: int, merchant_id: int, paid_fen: int, at_us: int) -> bool:
-    """Count a paid order once; False when it was counted before. The category rows sum exactly to paid_fen."""
-    if not _mark("paid", order_id):
-        return False
-    order = orders.get_for(SYSTEM, order_id)
-    day, area_code = clock.business_date(_instant(at_us)), _area_of(merchant_id)
-    is_local = order.area_code in {area.code for area in identity.list_areas()}
-    weights = _category_weights(order_id)
-    parts = allocate(paid_fen, list(weights.values()))
-    if sum(parts) != paid_fen:  # only gifts: nothing to weigh by, the first category takes the freight
-        parts[0] = paid_fen
-    for index, category_id in enumerate(weights):
-        first = index == 0
-        _add(
-            day, merchant_id, category_id, area_code,
-            paid_fen=parts[index], order_count=int(first), local_count=int(first and is_local),
-        )  # fmt: skip
-    return True
+def count_paid(paid: Sequence[OrderPaid]) -> int:
+    """Count paid orders, each once; returns how many were new. The category rows of an order sum exactly to its paid_fen.
+
+    Raises RunAgain when another worker counts one of them at this moment.
+    """
+    new = _unmarked("paid", {event.order_id: event for event in paid})
+    known = orders.facts(list(new))
+    weights = _category_weights(list(new))
+    local = {area.code for area in identity.list_areas()}
+    grown: dict[Row, Counter[str]] = defaultdict(Counter)
+    for order_id, event in new.items():
+        day, weighed = clock.business_date(_instant(event.at_us)), weights[order_id]
+        parts = allocate(event.paid_fen, list(weighed.values()))
+        if sum(parts) != event.paid_fen:  # only gifts: nothing to weigh by, the first category takes the freight
+            parts[0] = event.paid_fen
+        for index, category_id in enumerate(weighed):
+            first = index == 0
+            is_local = first and known[order_id].area_code in local
+            grown[day, event.merchant_id, category_id].update(
+                paid_fen=parts[index], order_count=int(first), local_count=int(is_local)
+            )
+    _add_all(grown)
+    return len(new)
 
 
-def count_shipped(order_id: int, merchant_id: int, at_us: int) -> bool:
-    """Count a shipped order once on its shipping day; on time means within trade.ship_sla_h of payment."""
-    if not _mark("shipped", order_id):
-        return False
-    order = orders.get_for(SYSTEM, order_id)
-    at = _instant(at_us)
+def count_shipped(shipped: Sequence[OrderShipped]) -> int:
+    """Count shipped orders, each once, on their shipping day; on time means within trade.ship_sla_h of payment. Raises RunAgain."""
+    new = _unmarked("shipped", {event.order_id: event for event in shipped})
+    known = orders.facts(list(new))
+    weights = _category_weights(list(new))
     limit = timedelta(hours=runtime.current().settings.trade.ship_sla_h)
-    on_time = order.paid_at is not None and at - order.paid_at <= limit
-    category_id = next(iter(_category_weights(order_id)))
-    _add(
-        clock.business_date(at), merchant_id, category_id, _area_of(merchant_id),
-        shipped_count=1, on_time_count=int(on_time),
-    )  # fmt: skip
-    return True
+    grown: dict[Row, Counter[str]] = defaultdict(Counter)
+    for order_id, event in new.items():
+        at, paid_at = _instant(event.at_us), known[order_id].paid_at
+        on_time = paid_at is not None and at - paid_at <= limit
+        category_id = next(iter(weights[order_id]))
+        grown[clock.business_date(at), event.merchant_id, category_id].update(shipped_count=1, on_time_count=int(on_time))
+    _add_all(grown)
+    return len(new)
 
 
 def _instant(at_us: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
 
 
-def _mark(kind: str, object_id: int) -> bool:
-    """Insert the mark in a savepoint; False when it exists."""
+def _unmarked(kind: str, by_order: dict[int, E]) -> dict[int, E]:
+    """Return what is not counted yet, marking it as counted; (kind, order) is unique."""
+    marked = set(sql.read(_MARKED, {"kind": kind, "ids": list(by_order)}).scalars())
+    new = {order_id: event for order_id, event in sorted(by_order.items()) if order_id not in marked}
     try:
-        with session.begin_nested():
-            session.add(RollupMark(id=new_id(), kind=kind, object_id=object_id))
-            session.flush()  # (kind, object_id) is unique: a second delivery stops here
-    except UniqueViolation:
-        return False
-    return True
+        sql.add_all(RollupMark, [{"id": new_id(), "kind": kind, "object_id": order_id} for order_id in new])
+    except UniqueViolation as error:
+        raise RunAgain("another worker is counting the same order") from error
+    return new
 
 
-def _area_of(merchant_id: int) -> str:
-    shop = merchants.shops([merchant_id]).get(merchant_id)
-    return shop.area_code if shop is not None else "-"
-
-
-def _category_weights(order_id: int) -> dict[int, int]:
-    """Return what was paid per category, by category id; never empty."""
-    lines = orders.lines_of([order_id])[order_id]
-    found = session.execute(
-        select(Product.id, Product.category_id).where(Product.id.in_({line.product_id for line in lines}))
-    )
-    categories = {row.id: row.category_id for row in found}
-    weights: dict[int, int] = {}
+def _category_weights(order_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Return what was paid by order and category id; never empty for an order."""
+    lines = orders.line_facts(order_ids)
+    categories = catalog.categories_of(line.product_id for line in lines)
+    weights: dict[int, Counter[int]] = {order_id: Counter() for order_id in order_ids}
     for line in lines:
-        category_id = categories.get(line.product_id, NO_CATEGORY)
-        weights[category_id] = weights.get(category_id, 0) + line.paid_fen
-    return dict(sorted(weights.items())) or {NO_CATEGORY: 0}
+        weights[line.order_id][categories.get(line.product_id, NO_CATEGORY)] += line.paid_fen
+    return {order_id: dict(sorted(found.items())) or {NO_CATEGORY: 0} for order_id, found in weights.items()}
 
 
-def _add(day: date, merchant_id: int, category_id: int, area_code: str, **amounts: int) -> None:
-    """Add to the counters of one row, making it when it is the first of its day."""
-    if _bump(day, merchant_id, category_id, amounts):
-        return
-    values = dict.fromkeys(COUNTERS, 0) | amounts
-    try:
-        with session.begin_nested():
-            session.add(
-                DailyRollup(
-                    id=new_id(), day_on=day, merchant_id=merchant_id, category_id=category_id, area_code=area_code,
-                    refunded_fen=0, **values,
-                )
+def _add_all(grown: dict[Row, Counter[str]]) -> None:
+    """Add to counter rows in order, making those that are the first of their day."""
+    areas = _areas_of(merchant_id for _, merchant_id, _ in grown)
+    for row in sorted(grown):
+        day, merchant_id, category_id = row
+        amounts = {name: grown[row][name] for name in COUNTERS}
+        where = {"w_day": day, "w_merchant": merchant_id, "w_category": category_id}
+        if sql.change(_BUMP, where | {f"d_{name}": amount for name, amount in amounts.items()}):
+            continue
+        try:
+            sql.add(
+                DailyRollup,
+                {"id": new_id(), "day_on": day, "merchant_id": merchant_id, "category_id": category_id,
+                 "area_code": areas.get(merchant_id, "-"), "refunded_fen": 0, **amounts},
             )  # fmt: skip
-            session.flush()
-    except UniqueViolation:  # another worker made the row in between
-        _bump(day, merchant_id, category_id, amounts)
+        except UniqueViolation as error:  # another worker made the row in between
+            raise RunAgain("the day's row was made by another worker") from error
 
 
-def _bump(day: date, merchant_id: int, category_id: int, amounts: dict[str, int]) -> bool:
-    changes = {name: getattr(DailyRollup, name) + amount for name, amount in amounts.items()}
-    result = session.execute(
-        update(DailyRollup)
-        .where(
-            DailyRollup.day_on == day, DailyRollup.merchant_id == merchant_id, DailyRollup.category_id == category_id
-        )
-        .values(**changes)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount)
+def _areas_of(merchant_ids: Iterable[int]) -> dict[int, str]:
+    return {shop.id: shop.area_code for shop in merchants.shops(sorted(set(merchant_ids))).values()}

@@ -36,6 +36,7 @@ from app.catalog.queries.public import (
     ProductCard,
     ProductDetail,
     cards,
+    categories_of,
     get_detail,
     list_listed,
     listed,
@@ -45,8 +46,8 @@ from app.catalog.queries.public import (
 
 __all__ = [
     "Attribute", "CategoryView", "ListedProduct", "Offer", "PricedSku", "ProductCard", "ProductDetail", "ProductRow",
-    "approved_version", "attributes_of", "cards", "category_ids_below", "counts_for", "documents_of", "expiring_documents", "fillers",
-    "find_category", "get_category", "get_detail", "get_for", "get_import", "list_categories", "list_for",
+    "approved_version", "attributes_of", "cards", "categories_of", "category_ids_below", "counts_for", "documents_of", "expiring_documents",
+    "fillers", "find_category", "get_category", "get_detail", "get_for", "get_import", "list_categories", "list_for",
     "list_imports", "list_listed", "listed", "listed_after", "lowest_price", "offers", "price_history",
     "product_prices", "sample_skus", "sku_owner", "skus_of", "tags_of", "today", "versions_of",
 ]  # fmt: skip

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
+from collections.abc import Mapping
+
+from sqlalchemy import Integer, bindparam, update
 
 from app.catalog.models import Product
+from app.core import sql
 from app.core.db import session
 
+_TABLE = sql.table_of(Product)
 
-def add_sold(product_id: int, quantity: int) -> None:
-    """Add sold units (negative takes back, never below zero)."""
-    session.execute(
-        update(Product)
-        .where(Product.id == product_id, Product.sold_count + quantity >= 0)
-        .values(sold_count=Product.sold_count + quantity)
-        .execution_options(synchronize_session=False)
-    )
+_ADD_SOLD = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("product_id"), _TABLE.c.sold_count + bindparam("units", type_=Integer) >= 0)
+    .values(sold_count=_TABLE.c.sold_count + bindparam("units", type_=Integer))
+)
+
+
+def add_sold(units: Mapping[int, int]) -> None:
+    """Add sold units by product id (negative ones take back, never below zero); rows are taken in id order."""
+    rows = [{"product_id": product_id, "units": units[product_id]} for product_id in sorted(units)]
+    if rows:
+        session.flush()  # a product may be pending in this transaction
+        session.connection().execute(_ADD_SOLD, rows)
 
 
 def add_rating(product_id: int, rating: int) -> None:

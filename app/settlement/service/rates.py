@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
 from app.audit import service as audit
 from app.catalog import queries as catalog
-from app.core import cas, clock, runtime
+from app.core import cas, clock, runtime, sql
 from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound
@@ -54,22 +56,41 @@ class RateInput:
     note: str = NONE
 
 
-class Resolver:
-    """The rules in force for a merchant at an instant; one query, then a match per line."""
+_RATE = sql.table_of(Rate).c
+_RATES = (
+    select(
+        _RATE.rule_id, _RATE.version, _RATE.merchant_id, _RATE.category_id, _RATE.area_code, _RATE.fee_bps, _RATE.promoter_bps,
+        _RATE.logistics_bps, _RATE.freight_to, _RATE.valid_from_on, _RATE.valid_until_on, _RATE.made_at, _RATE.ended_at,
+    )
+    .where(_RATE.merchant_id.in_(bindparam("merchant_ids", expanding=True)))
+    .where(or_(_RATE.ended_at.is_(None), _RATE.ended_at > bindparam("at")))
+    .order_by(_RATE.place, _RATE.rule_id)
+)  # fmt: skip
 
-    def __init__(self, merchant_id: int, at: datetime) -> None:
+
+class RateBook:
+    """The rules of some merchants since an instant, read once: two queries however many orders are split."""
+
+    def __init__(self, merchant_ids: Collection[int], since: datetime) -> None:
+        self._areas = {shop.id: shop.area_code for shop in merchants.shops(list(merchant_ids)).values()}
+        self._rows = sql.read(_RATES, {"merchant_ids": [0, *merchant_ids], "at": since}).all()
+
+    def resolver(self, merchant_id: int, at: datetime) -> Resolver:
+        """Return the rules in force for a merchant at an instant."""
         day = clock.business_date(at)
-        self.merchant_id = merchant_id
-        merchant = merchants.find(merchant_id)
-        self.area_code = merchant.area_code if merchant is not None else NONE
-        self.rules = session.scalars(
-            select(Rate)
-            .where(
-                Rate.merchant_id.in_((0, merchant_id)), Rate.made_at <= at, or_(Rate.ended_at.is_(None), Rate.ended_at > at),
-                Rate.valid_from_on <= day, Rate.valid_until_on > day,
-            )
-            .order_by(Rate.place, Rate.rule_id)
-        ).all()  # fmt: skip
+        rules = [
+            row for row in self._rows
+            if row.merchant_id in (0, merchant_id) and row.made_at <= at and (row.ended_at is None or row.ended_at > at)
+            and row.valid_from_on <= day < row.valid_until_on
+        ]  # fmt: skip
+        return Resolver(self._areas.get(merchant_id, NONE), rules)
+
+
+class Resolver:
+    """The rules in force for a merchant at an instant, in their order; a match per line."""
+
+    def __init__(self, area_code: str, rules: Sequence[Any]) -> None:
+        self.area_code, self.rules = area_code, rules
 
     def resolve(self, category_id: int) -> Resolved:
         """Return the first rule whose conditions hold for a product of this category."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 
 from app.audit import service as audit
-from app.core import cas, clock, jobs, runtime
-from app.core.actor import SYSTEM, Actor
+from app.core import cas, clock, jobs, runtime, sql
+from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.text import clean
@@ -20,7 +20,7 @@ from app.settlement.chart import NONE
 from app.settlement.models import OrderSplit, Voucher
 from app.settlement.service import ledger
 from app.settlement.service.ledger import About, Line
-from app.settlement.service.splitting import FREIGHT, Units, ensure_split, lines_of, reverse, worth_of
+from app.settlement.service.splitting import FREIGHT, Units, ensure_split, lines_of, reverse, split_all, worth_of
 from dbadapters.errors import Conflict as RunAgain
 
 RELEASE_JOB = "settlement.release_order"
@@ -28,14 +28,20 @@ BATCH = 500
 REFUNDABLE = ("shipped", "completed")
 
 
-def plan(order_id: int) -> None:
-    """Set when a completed order's money is released; a second delivery sets the same moment."""
-    row = ensure_split(order_id)
-    completed_at = orders.get_for(SYSTEM, order_id).completed_at
-    if completed_at is None or row.release_due_at is not None:
-        return
-    due = completed_at + timedelta(days=runtime.current().settings.settlement.release_after_days)
-    cas.change(OrderSplit, row.id, where={"release_due_at": None, "status": "frozen"}, values={"release_due_at": due})
+_PLAN = (
+    update(sql.table_of(OrderSplit))
+    .where(OrderSplit.order_id == bindparam("w_order"), OrderSplit.release_due_at.is_(None), OrderSplit.status == "frozen")
+    .values(release_due_at=bindparam("due"))
+)
+
+
+def plan_all(order_ids: Sequence[int]) -> None:
+    """Set when completed orders' money is released; a second delivery changes nothing. Raises as `split_all`."""
+    split_all(order_ids)
+    wait = timedelta(days=runtime.current().settings.settlement.release_after_days)
+    for order in sorted(orders.facts(order_ids).values(), key=lambda found: found.id):
+        if order.completed_at is not None:
+            sql.change(_PLAN, {"w_order": order.id, "due": order.completed_at + wait})
 
 
 def release_due() -> int:

@@ -214,8 +214,8 @@ def test_other_merchants_products_do_not_exist(shop: SimpleNamespace) -> None:
 def test_counters(shop: SimpleNamespace) -> None:
     with transaction():
         product = make.make_product(shop.merchant, shop.category)
-        service.add_sold(product.id, 5)
-        service.add_sold(product.id, -9)
+        service.add_sold({product.id: 5})
+        service.add_sold({product.id: -9})
         service.add_rating(product.id, 4)
     product = fresh(product.id)
     assert (product.sold_count, product.rating_sum, product.rating_count) == (5, 4, 1)

@@ -144,8 +144,8 @@ def test_changes_and_unlisting_arrive_without_a_rebuild(shelf: SimpleNamespace, 
     with transaction():
         db.get_one(Product, shelf.apple).title = "高原金帅梨"
         db.get_one(Product, shelf.egg).is_listed = 0
-        service.mark_changed(shelf.apple)
-        service.mark_changed(shelf.egg)
+        service.mark_changed([shelf.apple])
+        service.mark_changed([shelf.egg])
     assert replica.current().refresh() == 2
     assert ask(shelf, "金帅梨")[0] == ["apple"]
     assert ask(shelf, "苹果")[0] == []
@@ -161,7 +161,7 @@ def test_a_change_that_commits_late_is_not_lost(shelf: SimpleNamespace, db: Any)
     early = new_id()
     assert ask(shelf, "苹果")[0] == ["apple"]
     with transaction():
-        service.mark_changed(shelf.green)
+        service.mark_changed([shelf.green])
     replica.current().refresh()
     with transaction():
         db.get_one(Product, shelf.apple).is_listed = 0
@@ -238,7 +238,7 @@ def test_worker_refreshes_beside_its_job(shelf: SimpleNamespace, db: Any) -> Non
     assert ask(shelf, "苹果")[0] == ["apple"]
     with transaction():
         db.get_one(Product, shelf.apple).is_listed = 0
-        service.mark_changed(shelf.apple)
+        service.mark_changed([shelf.apple])
     with transaction():
         service.refresh_replica()
     background.wait()
@@ -248,7 +248,7 @@ def test_worker_refreshes_beside_its_job(shelf: SimpleNamespace, db: Any) -> Non
 def test_old_feed_rows_are_deleted(shelf: SimpleNamespace, db: Any) -> None:
     """The feed does not grow for ever."""
     with transaction():
-        service.mark_changed(shelf.apple)
+        service.mark_changed([shelf.apple])
     with clock.travel(timedelta(days=service.CHANGE_DAYS + 1)), transaction():
         service.forget_old()
     assert db.query(SearchChange).count() == 0

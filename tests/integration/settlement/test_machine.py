@@ -21,7 +21,6 @@ from app.orders.models import Order
 from app.payments import bills as simulator_bills
 from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
 from app.payments.models import Refund
-from app.settlement import handlers
 from app.settlement.models import Account, OrderSplit, Payout, ReconCase, Statement
 from app.settlement.queries import books, statements
 from app.settlement.service import bills, cases, closing, deposits, payouts, rates, release, splitting
@@ -156,8 +155,7 @@ class Money(RuleBasedStateMachine):
         for event_type in EVENTS:
             name = next(n for n in events.handlers_of(event_type) if n.startswith("settlement."))
             for payload in session.scalars(select(Job.payload).where(Job.name == name)).all():
-                with transaction():
-                    getattr(handlers, name.removeprefix("settlement."))(event_type(**payload))
+                money.redeliver(name.removeprefix("settlement."), event_type(**payload))
 
     @invariant()
     def books_add_up(self) -> None:

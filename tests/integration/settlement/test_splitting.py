@@ -18,7 +18,6 @@ from app.orders.models import Order
 from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
 from app.payments.models import ChannelNotice, Refund
 from app.promotions.models import PromotionAdjustment
-from app.settlement import handlers
 from app.settlement.models import Entry, LineSplit, OrderSplit, Voucher
 from app.settlement.queries import books
 from app.settlement.service import ledger, rates, release
@@ -107,12 +106,12 @@ def test_funded_discounts_are_owed_to_the_merchant_and_go_back(db: Any) -> None:
     """Trap 10: platform and programme pay what they took off; the base of the commission holds it; reversal returns it."""
     shop = market.make_shop(price_fen=9_999, stock=20)
     buyer, order_id = money.paid_order(shop, 3)
-    line = orders.lines_of([order_id])[order_id][0]
+    line_id = orders.lines_of([order_id])[order_id][0].id
     with transaction():
         for programme, platform_fen, programme_fen in (("-", 501, 0), ("LZ-2026-01", 0, 1_000)):
             db.add(
                 PromotionAdjustment(
-                    id=new_id(), trade_id=1, order_id=order_id, line_id=line.id, layer=4, kind="coupon", rule_id=1, version=1,
+                    id=new_id(), trade_id=1, order_id=order_id, line_id=line_id, layer=4, kind="coupon", rule_id=1, version=1,
                     coupon_id=0, title="消费券", amount_fen=platform_fen + programme_fen, merchant_fen=0, platform_fen=platform_fen,
                     programme_fen=programme_fen, programme=programme, is_void=False,
                 )
@@ -127,7 +126,7 @@ def test_funded_discounts_are_owed_to_the_merchant_and_go_back(db: Any) -> None:
     finance, cash = money.finance(), []
     for index in range(3):
         with transaction():
-            cash.append(release.refund(finance, order_id, [Units(line.id, 1)], "坏果", f"request-{index}"))
+            cash.append(release.refund(finance, order_id, [Units(line_id, 1)], "坏果", f"request-{index}"))
         money.deliver()
     assert sum(cash) == 29_997
     assert money.moved(before) == {"channel": 500, "frozen": 500}, "only the freight is left"
@@ -256,8 +255,7 @@ def test_every_event_delivered_twice_has_no_second_effect(db: Any) -> None:
     counted = [db.scalar(select(func.count()).select_from(model)) for model in (Voucher, Entry, LineSplit, OrderSplit, Refund)]
     before = money.platform(*ALL)
     for name, event in reversed(seen):
-        with transaction():
-            getattr(handlers, name)(event)
+        money.redeliver(name, event)
     money.deliver()
     assert [db.scalar(select(func.count()).select_from(model)) for model in (Voucher, Entry, LineSplit, OrderSplit, Refund)] == counted
     assert money.moved(before) == {}

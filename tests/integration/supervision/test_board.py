@@ -61,13 +61,13 @@ def make_order(merchant_id: int, lines: list[tuple[int, int]], area_code: str = 
 
 def pay(order_id: int, merchant_id: int, paid_fen: int) -> None:
     with transaction():
-        handlers.on_order_paid(OrderPaid(order_id, 1, merchant_id, paid_fen, clock.microseconds(clock.now())))
+        handlers.on_order_paid([OrderPaid(order_id, 1, merchant_id, paid_fen, clock.microseconds(clock.now()))])
 
 
 def ship(order_id: int, merchant_id: int, hours: int) -> None:
     at = clock.microseconds(clock.now() + timedelta(hours=hours))
     with transaction():
-        handlers.on_order_shipped(OrderShipped(order_id, merchant_id, at))
+        handlers.on_order_shipped([OrderShipped(order_id, merchant_id, at)])
 
 
 def totals() -> tuple[int, ...]:
