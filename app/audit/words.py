@@ -8,6 +8,7 @@ THINGS = {
     "parcel": "包裹", "password": "口令", "payment": "支付", "product": "商品", "refund": "退款", "review": "评价",
     "session": "登录会话", "stock": "库存", "trade": "交易", "message": "短信", "promotion": "活动",
     "coupon": "优惠券", "bank": "收款账户", "bill": "渠道账单", "case": "对账差异", "deposit": "保证金", "payout": "提现", "rate": "费率",
+    "freight": "运费模板", "promise": "时效承诺", "holiday": "配送日历",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
     "lot": "批次", "sku": "规格", "stock_case": "库存差异",
 }  # fmt: skip
@@ -28,7 +29,7 @@ VERBS = {
     "exported": "导出", "file_taken": "取走付款文件", "requested": "申请", "held": "暂停", "saved": "保存",
     "failed": "登记失败",
     "tracked": "启用批次管理", "blocked": "隔离", "recalled": "召回", "reopened": "解除隔离", "quarantined": "隔离部分",
-    "restored": "恢复", "scrapped": "报废",
+    "restored": "恢复", "scrapped": "报废", "bound": "设置运费", "unbound": "取消单独运费",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip
 

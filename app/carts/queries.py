@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import and_, bindparam, func, select
 
@@ -12,6 +12,7 @@ from app.carts.service import owner_key
 from app.catalog import queries as catalog
 from app.catalog.queries import Offer, PricedSku
 from app.core import clock, sql
+from app.delivery import queries as delivery
 from app.inventory import queries as inventory
 from app.merchants import queries as merchants
 from app.merchants.queries import Shop
@@ -37,7 +38,7 @@ class LineView:
 class CartView:
     """Lines by shop, lines that cannot be bought, and the price of the selected ones (None when none is).
 
-    progress: the next 满减 tier by merchant id; filler: a product that brings the nearest one within reach.
+    progress: the next 满减 tier by merchant id; filler: a product that brings the nearest one within reach; promises: by merchant id.
     """
 
     shops: Sequence[tuple[Shop, Sequence[LineView]]]
@@ -46,6 +47,7 @@ class CartView:
     unit_count: int
     progress: Mapping[int, promotions.Progress]
     filler: PricedSku | None
+    promises: Mapping[int, delivery.Promise] = field(default_factory=dict)
 
     def unit_fen(self, line: LineView) -> int:
         """Return a line's price for one unit: after item promotions when it is selected, else the list price."""
@@ -85,7 +87,7 @@ def price(
     offers = dict(known) if known is not None else catalog.offers([sku_id for sku_id, _ in picked])
     shops = merchants.shops(sorted({offer.merchant_id for offer in offers.values()}))
     lines = [_line(offers[sku_id], quantity) for sku_id, quantity in picked]
-    return pricing.quote(promotions.context(_freight(shops), buyer, coupons), lines), offers, shops
+    return pricing.quote(promotions.context(_freight(shops, buyer.area_code), buyer, coupons), lines), offers, shops
 
 
 def _line(offer: Offer, quantity: int) -> pricing.Line:
@@ -95,8 +97,20 @@ def _line(offer: Offer, quantity: int) -> pricing.Line:
     )  # fmt: skip
 
 
-def _freight(shops: Mapping[int, Shop]) -> dict[int, pricing.MerchantRule]:
-    return {shop.id: pricing.MerchantRule(shop.freight_fen, shop.free_over_fen) for shop in shops.values()}
+def _freight(shops: Mapping[int, Shop], area_code: str) -> dict[int, pricing.MerchantRule]:
+    return {
+        shop.id: pricing.MerchantRule(shop.freight_fen, shop.free_over_fen, delivery.plan(shop, area_code)) for shop in shops.values()
+    }
+
+
+def promised(quote: pricing.Quote, shops: Mapping[int, Shop], area_code: str) -> dict[int, delivery.Promise]:
+    """Return what each shop promises for its part of a quote; no query while no promise is capped or bound to a warehouse."""
+    if not any(shop.delivery_revision for shop in shops.values()):
+        return {}
+    goods: dict[int, list[pricing.Line]] = {}
+    for line in quote.lines:
+        goods.setdefault(line.merchant_id, []).append(line)
+    return delivery.promises_for(shops.values(), area_code, goods)
 
 
 # The owner's usable cart: a guest's ends after its time, an account's does not.
@@ -120,20 +134,26 @@ def unit_count(account_id: int, guest_token: str) -> int:
     return int(sql.read(_UNITS, {"owner": owner, "at": clock.now()}).scalar() or 0)
 
 
-def view(account_id: int, guest_token: str, scanned_merchant_id: int = 0) -> CartView:
-    """Return the owner's cart; four queries whatever its size, those of `promotions.context`, and one for a filler."""
+def view(account_id: int, guest_token: str, scanned_merchant_id: int = 0, area_code: str = "-") -> CartView:
+    """Return the owner's cart; four queries whatever its size, those of `promotions.context`, and one for a filler.
+
+    What a shop does not send to the area is shown with the reason and left out of the price.
+    """
     owner = owner_key(account_id, guest_token)
     rows = sql.read(_LINES, {"owner": owner, "at": clock.now()}).all() if owner else []
     ids = [row.sku_id for row in rows]
     offers, free = catalog.offers(ids), inventory.available(ids)
     shops = merchants.shops(sorted({offer.merchant_id for offer in offers.values()}))
+    plans = {shop.id: delivery.plan(shop, area_code) for shop in shops.values()}
     grouped: dict[int, list[LineView]] = {}
     invalid = []
     for row in rows:
         offer = offers.get(row.sku_id)
         reason = "商品已删除" if offer is None else offer.reason
         if offer is not None and not reason and free[row.sku_id] < row.quantity:
-            reason = "库存不足" if free[row.sku_id] > 0 else "已售完"
+            reason = f"库存不足，剩 {free[row.sku_id]}" if free[row.sku_id] > 0 else "已售完"
+        elif offer is not None and not reason and (plan := plans.get(offer.merchant_id)) is not None:
+            reason = plan.refusal(_line(offer, row.quantity))
         line = LineView(row.id, row.sku_id, row.quantity, bool(row.is_selected), offer, free.get(row.sku_id, 0), reason)
         if offer is None or (reason and free.get(row.sku_id, 0) <= 0) or not offer.is_buyable:
             invalid.append(line)
@@ -144,9 +164,10 @@ def view(account_id: int, guest_token: str, scanned_merchant_id: int = 0) -> Car
     units, priced = sum(row.quantity for row in rows), [_line(line.offer, line.quantity) for line in chosen if line.offer]
     if not priced:
         return CartView(by_shop, invalid, None, units, {}, None)
-    context = promotions.context(_freight(shops), Buyer(account_id, scanned_merchant_id))
+    context = promotions.context(_freight(shops, area_code), Buyer(account_id, scanned_merchant_id, area_code=area_code))
     total = pricing.quote(context, priced)
     steps = promotions.progress(total, [rule for rule in context.rules if rule.runs_at(context.at)])
     nearest = min((step for step in steps if step.gap_fen), key=lambda step: step.gap_fen, default=None)
     filler = promotions.filler(nearest, total) if nearest is not None else None
-    return CartView(by_shop, invalid, total, units, {step.merchant_id: step for step in steps}, filler)
+    promises = promised(total, shops, area_code)
+    return CartView(by_shop, invalid, total, units, {step.merchant_id: step for step in steps}, filler, promises)

@@ -11,6 +11,8 @@ from app.core import runtime
 from app.core.actor import Actor
 from app.core.errors import Invalid
 from app.core.tx import transaction
+from app.delivery import destination
+from app.identity import queries as identity
 from app.promotions import scanning
 from app.web import access
 from app.web.figures import Figure
@@ -59,8 +61,11 @@ def figures_of(actor: Actor) -> list[Figure]:
 @public(PUBLIC_REASON)
 def cart() -> Any:
     """Show the cart; its unit count is brought up to date (signing in merges a guest's cart)."""
-    seen = queries.view(*_owner(), scanning.scanned(request.cookies.get(scanning.COOKIE, "")))
-    page = render_template("carts/storefront/cart.html", cart=seen, tab="cart", cart_count=seen.unit_count)
+    area_code = destination.chosen()
+    seen = queries.view(*_owner(), scanning.scanned(request.cookies.get(scanning.COOKIE, "")), area_code)
+    page = render_template(
+        "carts/storefront/cart.html", cart=seen, tab="cart", cart_count=seen.unit_count, areas=identity.list_areas(), area_code=area_code,
+    )  # fmt: skip
     return _count(make_response(page), seen.unit_count)
 
 

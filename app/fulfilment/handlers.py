@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from app.core import runtime
 from app.core.actor import SYSTEM
-from app.fulfilment import service
+from app.delivery import service as delivery
+from app.fulfilment import promising, service
 from app.fulfilment.events import ParcelShipped
 from app.identity import queries as identity
 from app.orders import queries as orders
+from app.orders.events import OrderCancelled, OrderPaid
 
 
 def on_parcel_shipped(event: ParcelShipped) -> None:
@@ -15,3 +17,13 @@ def on_parcel_shipped(event: ParcelShipped) -> None:
     if runtime.current().settings.environment != "production":
         order = orders.get_for(SYSTEM, event.order_id)
         service.plan_simulated_scans(event.parcel_id, identity.area_name(order.area_code))
+
+
+def on_order_paid(event: OrderPaid) -> None:
+    """Judge the delivery promise by when the order was paid."""
+    promising.judge(event.order_id)
+
+
+def on_order_cancelled(event: OrderCancelled) -> None:
+    """Give the order's place in the day's deliveries back."""
+    delivery.release(event.order_id)

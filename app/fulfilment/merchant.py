@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import redirect, render_template
+from flask import redirect, render_template, request
 
+from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.fulfilment import service
 from app.fulfilment.forms import ShipForm
 from app.identity import queries as identity
 from app.orders import queries as orders
+from app.orders import states
 from app.web import access
 from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
 
 bp = surface_blueprint("merchant", "fulfilment")
+
+
+@bp.get("/late")
+@needs("merchant_order.view")
+def late() -> str:
+    """List the shop's orders that did not arrive as promised."""
+    page = orders.list_late(clock.now(), access.actor().merchant_id, request.args.get("cursor", ""))
+    return render_template(
+        "fulfilment/late.html", page=page, prefix="/merchant", names=states.NAMES, tones=states.TONES, area_name=identity.area_name,
+    )  # fmt: skip
 
 
 @bp.get("/orders/<int:order_id>/ship")

@@ -5,21 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.domain import Domain
-from app.fulfilment import handlers, merchant, service, storefront
+from app.core.periodic import Periodic
+from app.fulfilment import handlers, merchant, operator, promising, service, storefront
 from app.fulfilment.events import ParcelShipped
 from app.fulfilment.permissions import PERMISSIONS
+from app.orders.events import OrderCancelled, OrderPaid
+from app.web.menus import MenuEntry
 
 
 def _scan(payload: dict[str, Any]) -> None:
     service.simulate_scan(**payload)
 
 
+def _find_missed() -> None:
+    promising.find_missed()
+
+
 def domain() -> Domain:
     """Return the domain."""
     return Domain(
         name="fulfilment",
-        routes=(storefront.bp, merchant.bp),
-        handlers=((ParcelShipped, handlers.on_parcel_shipped),),
+        routes=(storefront.bp, merchant.bp, operator.bp),
+        handlers=(
+            (ParcelShipped, handlers.on_parcel_shipped), (OrderPaid, handlers.on_order_paid),
+            (OrderCancelled, handlers.on_order_cancelled),
+        ),
+        periodics=(Periodic("fulfilment.find_missed", 300, _find_missed, "标记未按承诺送达的订单"),),
         jobs=((service.SIMULATE_JOB, _scan),),
         permissions=PERMISSIONS,
+        menu=(
+            MenuEntry("merchant", "订单", "超时订单", "/merchant/late", "clock-alert", "merchant_order.view", 50),
+            MenuEntry("operator", "履约", "超时订单", "/operator/late", "clock-alert", "order.view", 50),
+        ),
     )

@@ -165,6 +165,12 @@ def list_addresses(account_id: int) -> list[AddressView]:
     return [_view(row) for row in rows]
 
 
+def default_area(account_id: int) -> str:
+    """Return the district of an account's default address, '' without one; one query."""
+    own = (Address.account_id == account_id, Address.deleted_us == 0)
+    return session.scalar(select(Address.area_code).where(*own).order_by(Address.is_default.desc(), Address.id.desc()).limit(1)) or ""
+
+
 def get_address(account_id: int, address_id: int) -> AddressView:
     """Return one of an account's addresses. Raises NotFound."""
     row = sql.read(_ADDRESS, {"address_id": address_id, "account_id": account_id}).one_or_none()

@@ -22,7 +22,7 @@ BUILT_IN_ROLES = (
         "merchant", "owner", "店主",
         ("dashboard.merchant", "shop.edit", "product.view", "product.edit", "product.import", "stock.view", "stock.adjust",
          "merchant_order.view", "merchant_order.ship", "review.reply", "merchant_promotion.view", "merchant_promotion.edit",
-         "funds.view", "funds.manage"),
+         "funds.view", "funds.manage", "freight.edit"),
     ),
     RoleSpec(
         "merchant", "clerk", "店员",
@@ -31,7 +31,7 @@ BUILT_IN_ROLES = (
     RoleSpec(
         "operator", "operations", "运营岗",
         ("dashboard.operator", "merchant.view", "order.view", "stock.monitor", "content.edit", "payment.view", "review.moderate",
-         "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue"),
+         "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue", "delivery.manage"),
     ),
     RoleSpec(
         "operator", "reviewer", "审核岗",

@@ -86,6 +86,23 @@ def free_units(sku_ids: Collection[int]) -> dict[int, dict[int, int]]:
     return found
 
 
+def free_by_warehouse(sku_ids: Collection[int]) -> dict[int, dict[int, int]]:
+    """Return available units by SKU id and warehouse id; one query."""
+    found: dict[int, dict[int, int]] = {sku_id: {} for sku_id in sku_ids}
+    free = Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held
+    if found:
+        for sku_id, warehouse_id, units in session.execute(
+            select(Stock.sku_id, Stock.warehouse_id, free).where(Stock.sku_id.in_(sorted(found)))
+        ):
+            found[sku_id][warehouse_id] = int(units)
+    return found
+
+
+def warehouses_of(merchant_id: int) -> list[Warehouse]:
+    """Return a merchant's warehouses."""
+    return list(session.scalars(select(Warehouse).where(Warehouse.merchant_id == merchant_id).order_by(Warehouse.id)))
+
+
 def available(sku_ids: Collection[int]) -> dict[int, int]:
     """Return available units by SKU id (0 when there is no stock row); one query, two more where a bundle is among them."""
     if not sku_ids:

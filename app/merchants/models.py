@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Date, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, LongText, fen, instant, pk, ref, text_column
@@ -13,7 +13,8 @@ from app.core.db import Base, LongText, fen, instant, pk, ref, text_column
 class Merchant(Base):
     """A merchant with its one shop. status: applied | active | rejected | suspended | closed.
 
-    freight_fen applies to an order below free_over_fen of goods (0 = never free).
+    freight_fen applies to an order below free_over_fen of goods (0 = never free), until the shop has freight templates.
+    delivery_revision names the state of its delivery rules (templates, promises), NULL while it has none.
     """
 
     __tablename__ = "merchant"
@@ -30,6 +31,7 @@ class Merchant(Base):
     status: Mapped[str] = text_column(16, default="applied")
     freight_fen: Mapped[int] = fen(default=0)
     free_over_fen: Mapped[int] = fen(default=0)
+    delivery_revision: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
     product_count: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     reject_reason: Mapped[str | None] = text_column(300, nullable=True)
     applied_at: Mapped[datetime] = instant()

@@ -35,6 +35,7 @@ class Shop:
     free_over_fen: int
     status: str
     logo_key: str
+    delivery_revision: int = 0
 
 
 def missing() -> NotFound:
@@ -82,15 +83,16 @@ def get_by_code(code: str) -> Merchant:
 
 
 _SHOPS = select(
-    Merchant.id, Merchant.shop_name, Merchant.area_code, Merchant.freight_fen, Merchant.free_over_fen, Merchant.status, Merchant.logo_key
-).where(Merchant.id.in_(bindparam("ids", expanding=True)))
+    Merchant.id, Merchant.shop_name, Merchant.area_code, Merchant.freight_fen, Merchant.free_over_fen, Merchant.status,
+    Merchant.logo_key, Merchant.delivery_revision,
+).where(Merchant.id.in_(bindparam("ids", expanding=True)))  # fmt: skip
 
 
 def shops(ids: Sequence[int]) -> dict[int, Shop]:
     """Return shops by id, whatever their status; one query. At most 500 ids."""
     if not ids:
         return {}
-    return {row[0]: Shop(*row) for row in sql.read(_SHOPS, {"ids": list(set(ids))})}
+    return {row[0]: Shop(*row[:7], row[7] or 0) for row in sql.read(_SHOPS, {"ids": list(set(ids))})}
 
 
 @dataclass(frozen=True)

@@ -199,3 +199,13 @@ def change_product_count(merchant_id: int, delta: int) -> None:
         .values(product_count=Merchant.product_count + delta)
         .execution_options(synchronize_session=False)
     )
+
+
+def touch_delivery(merchant_id: int = 0) -> None:
+    """Say that a shop's delivery rules changed (0: what all shops with rules share): a fresh number, never seen before."""
+    session.flush()
+    which = Merchant.id == merchant_id if merchant_id else Merchant.delivery_revision.is_not(None)
+    session.execute(update(Merchant).where(which).values(delivery_revision=new_id()).execution_options(synchronize_session=False))
+    for row in session.identity_map.values():
+        if isinstance(row, Merchant):
+            session.expire(row, ["delivery_revision"])

@@ -49,6 +49,15 @@ class OrderCompleted:
 
 
 @dataclass(frozen=True)
+class PromiseMissed:
+    """An order was not with the buyer when it was promised; promised_us: microseconds since the epoch."""
+
+    order_id: int
+    merchant_id: int
+    promised_us: int
+
+
+@dataclass(frozen=True)
 class OrderCancelled:
     """An order ended without delivery; refund_fen is what the buyer gets back of its trade when it was paid."""
 

@@ -35,6 +35,7 @@ class Trade(Base):
 class Order(Base):
     """One merchant's part of a trade. status: unpaid | paid (待发货) | shipped | completed | cancelled.
 
+    promised_by: when the buyer was promised the goods if paid before promise_pay_by; promise_missed_at: when that was found broken.
     The receiver is encrypted with this row bound; receiver_mask and area are shown in lists. hold names a reason that
     blocks shipping ('-' = none).
     """
@@ -64,6 +65,10 @@ class Order(Base):
     created_at: Mapped[datetime] = instant()
     paid_at: Mapped[datetime | None] = instant(nullable=True)
     ship_due_at: Mapped[datetime | None] = instant(nullable=True)
+    promised_by: Mapped[datetime | None] = instant(nullable=True)
+    promise_pay_by: Mapped[datetime | None] = instant(nullable=True)
+    promise_label: Mapped[str | None] = text_column(20, nullable=True)
+    promise_missed_at: Mapped[datetime | None] = instant(nullable=True)
     shipped_at: Mapped[datetime | None] = instant(nullable=True)
     delivered_at: Mapped[datetime | None] = instant(nullable=True)
     completed_at: Mapped[datetime | None] = instant(nullable=True)
@@ -74,6 +79,7 @@ class Order(Base):
         Index("ix_orders__merchant", "merchant_id", "status", "id"),
         Index("ix_orders__merchant_all", "merchant_id", "id"),
         Index("ix_orders__status", "status", "id"),
+        Index("ix_orders__promised", "status", "promised_by"),
         CheckConstraint("goods_fen >= 0 AND freight_fen >= 0", name="amounts"),
         CheckConstraint("payable_fen = goods_fen + freight_fen", name="sum"),
         CheckConstraint("refunded_fen >= 0 AND refunded_fen <= payable_fen", name="refunded"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,8 @@ from app.core.db import session
 from app.core.errors import Conflict, Invalid, TooMany
 from app.core.ids import new_id
 from app.core.text import clean
+from app.delivery import service as delivery
+from app.delivery.promises import Promise
 from app.identity import queries as identity
 from app.identity import service as identity_service
 from app.identity.queries import AddressView
@@ -57,6 +59,7 @@ class Submission:
 
     from_cart: what is bought is the cart's selection, `picked` is left empty. address_id counts unless new_address is given.
     coupons: ids of those chosen, None = the best ones; scanned_merchant_id: the shop whose code the buyer scanned.
+    promises: by merchant, the key of the delivery promise that was shown, '' = none was; a merchant that is absent is not checked.
     """
 
     picked: Sequence[tuple[int, int]]
@@ -69,6 +72,7 @@ class Submission:
     new_address: NewAddress | None = None
     coupons: frozenset[int] | None = None
     scanned_merchant_id: int = 0
+    promises: Mapping[int, str] = field(default_factory=dict)
 
 
 def place(actor: Actor, wanted: Submission) -> int:
@@ -86,7 +90,7 @@ def place(actor: Actor, wanted: Submission) -> int:
     if not picked or len(picked) > MAX_LINES:
         raise Invalid("order.empty", "请选择要购买的商品")
     address = _address(actor, wanted)
-    quote, offers = _price(actor, wanted, picked, known_offers)
+    quote, offers, promised = _price(actor, wanted, picked, known_offers, address.area_code)
     _check_open_unpaid(actor)
     trade_id, at = new_id(), clock.now()
     expires_at = at + timedelta(seconds=runtime.current().settings.trade.unpaid_order_ttl_s)
@@ -102,12 +106,13 @@ def place(actor: Actor, wanted: Submission) -> int:
             "payable_fen": quote.total_fen, "quote_hash": quote.quote_hash, "expires_at": expires_at, "created_at": at,
         },
     )  # fmt: skip
-    demand = _add_orders(actor, trade_id, at, quote, offers, address, wanted.notes)
+    demand = _add_orders(actor, trade_id, at, quote, offers, address, wanted.notes, promised)
     if wanted.from_cart:
         carts.remove_bought(actor.account_id, [sku_id for sku_id, _ in picked])
     line_ids = {sku_id: line_id for _, line_id, sku_id, _ in demand}
     order_ids = {quote.price_of(sku_id).merchant_id: order_id for order_id, _, sku_id, _ in demand}
     promotions.hold(trade_id, actor.account_id, quote, order_ids, line_ids)
+    _claim(order_ids, promised)
     audit.record(actor, "trade.placed", "trade", trade_no, detail={"payable_fen": quote.total_fen, "lines": len(demand)})
     inventory.reserve(demand, expires_at, free, address.area_code)
     return trade_id
@@ -139,10 +144,11 @@ def _selected(
 
 
 def _price(
-    actor: Actor, wanted: Submission, picked: Sequence[tuple[int, int]], known: Mapping[int, Offer] | None
-) -> tuple[Quote, dict[int, Offer]]:
+    actor: Actor, wanted: Submission, picked: Sequence[tuple[int, int]], known: Mapping[int, Offer] | None, area_code: str
+) -> tuple[Quote, dict[int, Offer], dict[int, Promise]]:
+    buyer = Buyer(actor.account_id, wanted.scanned_merchant_id, area_code=area_code)
     try:
-        quote, offers, _ = cart_queries.price(picked, known, Buyer(actor.account_id, wanted.scanned_merchant_id), wanted.coupons)
+        quote, offers, shops = cart_queries.price(picked, known, buyer, wanted.coupons)
     except (KeyError, ValueError):
         raise Conflict("product.unavailable", "部分商品已下架，请返回购物车查看") from None
     gone = next((o for o in offers.values() if not o.is_buyable), None)
@@ -150,7 +156,21 @@ def _price(
         raise Conflict("product.unavailable", f"“{gone.title}”已下架，请返回购物车查看")
     if quote.quote_hash != wanted.quote_hash or quote.total_fen != wanted.expected_total_fen:
         raise QuoteChanged("quote.changed", "价格或运费有变化，请核对新的金额后再提交")
-    return quote, offers
+    if quote.refused:
+        sku_id, reason = quote.refused[0]
+        raise Conflict("delivery.refused", f"“{offers[sku_id].title}”{reason}，请更换地址或返回购物车去掉它")
+    promised = cart_queries.promised(quote, shops, area_code)
+    shown = {merchant_id: promised[merchant_id].key if merchant_id in promised else "" for merchant_id in wanted.promises}
+    if shown != dict(wanted.promises):
+        raise QuoteChanged("promise.changed", "送达时间有变化，请核对后再提交")
+    return quote, offers, promised
+
+
+def _claim(order_ids: Mapping[int, int], promised: Mapping[int, Promise]) -> None:
+    """Take the orders' places in the day's load. Raises QuoteChanged when a day filled up since the promise was read."""
+    for merchant_id, made in sorted(promised.items()):
+        if made.is_capped and not delivery.claim(order_ids[merchant_id], made):
+            raise QuoteChanged("promise.changed", "当日配送名额已满，请核对新的送达时间")
 
 
 def _check_open_unpaid(actor: Actor) -> None:
@@ -161,8 +181,9 @@ def _check_open_unpaid(actor: Actor) -> None:
 
 
 def _add_orders(
-    actor: Actor, trade_id: int, at: datetime, quote: Quote, offers: dict[int, Offer], address: AddressView, notes: Mapping[int, str]
-) -> list[tuple[int, int, int, int]]:
+    actor: Actor, trade_id: int, at: datetime, quote: Quote, offers: dict[int, Offer], address: AddressView, notes: Mapping[int, str],
+    promised: Mapping[int, Promise],
+) -> list[tuple[int, int, int, int]]:  # fmt: skip
     """Write each merchant's order with its lines and first timeline entry; returns the demand (order, line, SKU, quantity)."""
     orders: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
@@ -174,7 +195,7 @@ def _add_orders(
         orders.append(
             order | {
                 "item_count": sum(line["quantity"] for line in mine), "first_title": first.title, "first_image_key": first.image_key,
-                "buyer_note": clean(notes.get(part.merchant_id, ""))[:200] or None,
+                "buyer_note": clean(notes.get(part.merchant_id, ""))[:200] or None, **_promise_columns(promised.get(part.merchant_id)),
             }
         )  # fmt: skip
         lines += mine
@@ -200,6 +221,12 @@ def _order_row(trade_id: int, at: datetime, part: OrderQuote, address: AddressVi
         "street_enc": seal(address.street, "street_enc"), "area_code": address.area_code, "created_at": at,
         "receiver_mask": f"{mask_name(address.receiver)} {mask_phone(address.phone)}"[:40],
     }  # fmt: skip
+
+
+def _promise_columns(made: Promise | None) -> dict[str, Any]:
+    if made is None:
+        return {"promised_by": None, "promise_label": None, "promise_pay_by": None}
+    return {"promised_by": made.promised_by, "promise_label": made.label, "promise_pay_by": made.pay_by}
 
 
 def _line_row(order_id: int, line: Line, price: LinePrice, offer: Offer) -> dict[str, Any]:

@@ -193,6 +193,21 @@ def count_overdue(at: Any, merchant_id: int = 0) -> int:
     return session.scalar(select(func.count()).select_from(rows.limit(COUNT_CAP).subquery())) or 0
 
 
+def list_late(at: Any, merchant_id: int = 0, cursor: str = "", size: int = 20) -> Page[Any]:
+    """Return (order, shop name) of orders (of a merchant) that are not with the buyer although that was promised, oldest first."""
+    statement = _with_shop().where(Order.status.in_(("paid", "shipped")), Order.promised_by < at, Order.delivered_at.is_(None))
+    if merchant_id:
+        statement = statement.where(Order.merchant_id == merchant_id)
+    return paginate(statement, [Order.id], lambda r: [r[0].id], cursor=cursor, size=size, scalars=False, descending=False)
+
+
+def late_unmarked(at: Any, limit: int) -> list[tuple[int, int, Any]]:
+    """Return (order, merchant, promised_by) of late orders whose broken promise was not noted yet."""
+    late = (Order.promised_by < at, Order.delivered_at.is_(None), Order.promise_missed_at.is_(None))
+    rows = select(Order.id, Order.merchant_id, Order.promised_by).where(Order.status.in_(("paid", "shipped")), *late)
+    return [(row.id, row.merchant_id, row.promised_by) for row in session.execute(rows.order_by(Order.promised_by).limit(limit))]
+
+
 def count_to_review(account_id: int) -> int:
     """Return how many lines of a buyer's completed orders have no review yet, up to 1,000."""
     rows = (

@@ -6,7 +6,7 @@ coupons and limited rules, reservations, stock rows last.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 
@@ -18,14 +18,14 @@ from app.core.errors import Conflict, NotFound
 from app.core.text import clean
 from app.inventory import service as inventory
 from app.orders import queries
-from app.orders.events import OrderCancelled, OrderCompleted, OrderDelivered, OrderPaid, OrderShipped
+from app.orders.events import OrderCancelled, OrderCompleted, OrderDelivered, OrderPaid, OrderShipped, PromiseMissed
 from app.orders.models import Order, OrderLine, Trade
 from app.orders.placing import NewAddress, QuoteChanged, Submission, add_event, place
 from app.promotions import service as promotions
 
 __all__ = [
     "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "complete", "confirm_due", "expire_unpaid",
-    "mark_delivered", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_refund", "place",
+    "mark_delivered", "mark_promise_missed", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_refund", "place", "set_promise",
 ]  # fmt: skip
 EXPIRE_BATCH = 100
 
@@ -194,6 +194,26 @@ def confirm_due() -> int:
     for order_id in ids:
         complete(SYSTEM, order_id)
     return len(ids)
+
+
+def set_promise(order_id: int, seen: datetime, promised_by: datetime | None, label: str | None) -> bool:
+    """Replace what an open order was promised (it was paid after the promise's cut-off); False when it moved meanwhile."""
+    where = {"status": ("paid", "shipped"), "promised_by": seen}
+    if not cas.change(Order, order_id, where=where, values={"promised_by": promised_by, "promise_label": label}):
+        return False
+    arrives = f"改为 {promised_by.astimezone(clock.REGION_TZ):%m-%d %H:%M} 前送达" if promised_by else "不再承诺送达时间，按发货时限发货"
+    add_event(order_id, "promise", SYSTEM, f"付款晚于截单时间，{arrives}")
+    return True
+
+
+def mark_promise_missed(order_id: int, merchant_id: int, promised_by: datetime) -> bool:
+    """Note that an order did not arrive when it was promised; once. Compensation hangs on the event."""
+    where = {"status": ("paid", "shipped"), "delivered_at": None, "promise_missed_at": None, "promised_by": promised_by}
+    if not cas.change(Order, order_id, where=where, values={"promise_missed_at": clock.now()}):
+        return False
+    add_event(order_id, "promise_missed", SYSTEM, f"承诺 {promised_by.astimezone(clock.REGION_TZ):%m-%d %H:%M} 前送达，已超时")
+    events.publish(PromiseMissed(order_id, merchant_id, clock.microseconds(promised_by)))
+    return True
 
 
 def mark_reviewed(line_id: int) -> None:

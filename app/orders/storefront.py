@@ -11,7 +11,9 @@ from app.catalog.queries import Offer
 from app.core.actor import Actor
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
+from app.delivery import destination
 from app.identity import queries as identity
+from app.identity.queries import AddressView
 from app.orders import queries, service, states
 from app.promotions import queries as promotions
 from app.promotions import scanning
@@ -64,21 +66,33 @@ def _page(status: int = 200, message: str = "") -> Any:
     if not picked:
         flash("请先选择要购买的商品", "warn")
         return redirect("/cart", 303)
+    account = access.actor().account_id
+    addresses = identity.list_addresses(account)
+    area_code = _area_of(addresses)
     try:
-        quote, offers, shops = carts.price(picked, known, Buyer(access.actor().account_id, _scanned()), _coupons())
+        quote, offers, shops = carts.price(picked, known, Buyer(account, _scanned(), area_code=area_code), _coupons())
     except KeyError:
         raise Conflict("product.unavailable", "商品已下架") from None
     gone = next((o for o in offers.values() if not o.is_buyable), None)
     if gone is not None:
         raise Conflict("product.unavailable", f"“{gone.title}”{gone.reason}")
-    account = access.actor().account_id
     html = render_template(
-        "orders/storefront/checkout.html", quote=quote, offers=offers, shops=shops, addresses=identity.list_addresses(account),
-        verdicts=_verdicts(quote), key=random_token(18), message=message,
+        "orders/storefront/checkout.html", quote=quote, offers=offers, shops=shops, addresses=addresses,
+        promises=carts.promised(quote, shops, area_code), area_code=area_code, verdicts=_verdicts(quote),
+        key=random_token(18), message=message,
         sku=request.values.get("sku", ""), qty=request.values.get("qty", ""), from_cart=known is not None,
         areas=identity.list_areas(), chosen=request.form.get("address_id", ""), form=request.form,
     )  # fmt: skip
     return html, status
+
+
+def _area_of(addresses: list[AddressView]) -> str:
+    """Return the district freight is priced for: the chosen address's, the new one's, the first one's, the visitor's."""
+    wanted = request.form.get("address_id", "")
+    if wanted == NEW:
+        return request.form.get("new-area", "") or destination.chosen()
+    found = next((a for a in addresses if str(a.id) == wanted), addresses[0] if addresses else None)
+    return found.area_code if found is not None else destination.chosen()
 
 
 def _verdicts(quote: Quote) -> dict[int, list[Verdict]]:
@@ -117,7 +131,7 @@ def place() -> Any:
     wanted = service.Submission(
         picked, int(address) if address != NEW else 0, request.form.get("quote_hash", ""), int(total) if total.isdigit() else -1,
         request.form.get("idempotency_key", ""), notes, from_cart, _new_address() if address == NEW else None,
-        _coupons(), _scanned(),
+        _coupons(), _scanned(), {int(k[8:]): v for k, v in request.form.items() if k.startswith("promise-") and k[8:].isdigit()},
     )  # fmt: skip
     try:
         with transaction():

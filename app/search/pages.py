@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,10 @@ from app.content import queries as content
 from app.content.blocks import Block
 from app.core.cache_reset import on_reset
 from app.core.errors import NotFound, Upstream
+from app.delivery import queries as delivery
 from app.identity import queries as identity
 from app.inventory import queries as inventory
+from app.merchants import queries as merchants
 from app.promotions import queries as promotions
 from app.search import queries
 from app.search.criteria import Criteria
@@ -66,6 +68,9 @@ class ProductPage:
     stock: dict[int, int]
     area_name: str
     offers: promotions.ProductOffers
+    area_code: str = "-"
+    freight_text: str = ""
+    promise: delivery.Promise | None = None
 
     @property
     def rating(self) -> str:
@@ -213,10 +218,10 @@ def _chosen(criteria: Criteria, names: dict[str, str]) -> list[tuple[str, str]]:
     return found
 
 
-def product_page(product_id: int, account_id: int = 0) -> ProductPage:
+def product_page(product_id: int, account_id: int = 0, area_of: Callable[[], str] = lambda: "-") -> ProductPage:
     """Return a listed product with its stock and offers: five queries, three more where promotions run.
 
-    Its reviews are a fragment of their own page.
+    area_of: tells where the visitor's goods go; asked only for shops with delivery rules. Reviews are a fragment of their own page.
     """
     detail = catalog.get_detail(product_id)
     if not detail.product.is_listed or detail.merchant.status != "active":
@@ -226,7 +231,27 @@ def product_page(product_id: int, account_id: int = 0) -> ProductPage:
         stock=inventory.available([sku.id for sku in detail.skus]),
         area_name=area_names().get(detail.product.area_code, ""),
         offers=_offers(detail, account_id),
+        **_delivery(detail, area_of),
     )
+
+
+def _delivery(detail: catalog.ProductDetail, area_of: Callable[[], str]) -> dict[str, Any]:
+    """Return what one unit costs to send and when it arrives, by the shop's own rules; nothing for a shop without."""
+    merchant, cheapest = detail.merchant, min(detail.skus, key=lambda s: (s.price_fen, s.sort), default=None)
+    if not merchant.delivery_revision or cheapest is None:
+        return {}
+    area_code = area_of()
+    shop = merchants.Shop(
+        merchant.id, merchant.shop_name, merchant.area_code, merchant.freight_fen, merchant.free_over_fen, merchant.status,
+        merchant.logo_key, merchant.delivery_revision,
+    )  # fmt: skip
+    unit = promotions.line(
+        cheapest.id, 1, merchant_id=merchant.id, product_id=cheapest.product_id, category_id=detail.product.category_id,
+        price_fen=cheapest.price_fen, area_code=detail.product.area_code, weight_g=cheapest.weight_g,
+    )  # fmt: skip
+    plan = delivery.plan(shop, area_code)
+    text = "" if plan is None else delivery.unit_text(plan, unit, cheapest.price_fen)
+    return {"area_code": area_code, "freight_text": text, "promise": delivery.promise_of(shop, area_code, [unit])}
 
 
 def _offers(detail: catalog.ProductDetail, account_id: int) -> promotions.ProductOffers:

@@ -10,6 +10,8 @@ from app.catalog import queries as catalog
 from app.core.actor import SYSTEM
 from app.core.errors import NotFound
 from app.core.tx import transaction
+from app.delivery import destination
+from app.identity import queries as identity
 from app.merchants import queries as merchants
 from app.promotions.spec import KINDS
 from app.search import pages, pending, queries, service
@@ -117,8 +119,9 @@ def suggest() -> Any:
 def product(product_id: int) -> str:
     """Show a product."""
     return render_template(
-        "search/storefront/product.html", page=pages.product_page(product_id, access.actor().account_id), transport=pages.GUARANTEE,
-        document_names=pages.DOCUMENT_NAMES, promotion_kinds=KINDS,
+        "search/storefront/product.html", transport=pages.GUARANTEE, document_names=pages.DOCUMENT_NAMES,
+        page=pages.product_page(product_id, access.actor().account_id, destination.chosen), promotion_kinds=KINDS,
+        areas=identity.list_areas(),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ MODULE_LINES, FUNCTION_LINES = 400, 60
 # Today's exceptions, each with its present size: a number may only fall, and goes when it is within the rule.
 LONG_MODULES: dict[str, int] = {}
 LONG_FUNCTIONS = {"app/identity/sign_in.py:console_blueprint": 70}
-MONEY = ("app/core/money.py", "app/promotions/", "app/orders/", "app/payments/", "app/inventory/", "app/settlement/")
+MONEY = ("app/core/money.py", "app/promotions/", "app/orders/", "app/payments/", "app/inventory/", "app/settlement/", "app/delivery/")
 BUSINESS = {"service", "queries", "models", "events", "handlers"}
 BROAD_EXCEPT = {
     "app/catalog/importing/runs.py", "app/catalog/importing/spool.py", "app/search/background.py", "app/worker.py", "app/core/tx.py",
@@ -194,13 +194,13 @@ def test_table_is_portable(table: sa.Table) -> None:
     assert not [column.name for key in keys for column in key.columns if column.nullable]
 
 
-def test_migrations_have_one_head_and_ascend() -> None:
+def test_migrations_have_one_head_and_own_numbers() -> None:
     script = ScriptDirectory(str(APP / "migrations"))
     revisions = [revision.revision for revision in reversed(list(script.walk_revisions()))]
     files = sorted(path.stem for path in (APP / "migrations" / "versions").glob("[0-9]*.py"))
     assert len(script.get_heads()) == 1
-    assert revisions == files, "a revision is named as its file and the chain follows the numbers"
-    assert [int(name[:4]) for name in files] == list(range(1, len(files) + 1))
+    assert sorted(revisions) == files, "a revision is named as its file; the chain says the order, work in parallel lands as it is ready"
+    assert len({name[:4] for name in files}) == len(files), "a number names one revision"
 
 
 def test_config_reference_is_current() -> None:

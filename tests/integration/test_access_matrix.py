@@ -18,6 +18,9 @@ from app.core.actor import SYSTEM
 from app.core.db import session
 from app.core.ids import new_id
 from app.core.tx import transaction
+from app.delivery import service as delivery
+from app.delivery.models import DeliveryGoods, DeliveryPromise, FreightTemplate
+from app.delivery.spec import RegionRule, TemplateSpec
 from app.identity import service as identity
 from app.identity.roles import BUILT_IN_ROLES
 from app.inventory.models import Stock
@@ -97,10 +100,15 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
             entry_count=0, totals={"accounts": [], "by_kind": []}, closed_at=clock.now(),
         )  # fmt: skip
         db.add_all([payout, statement])
+        template = delivery.add_template(SYSTEM, shop.merchant_id, TemplateSpec("全区", "piece", (RegionRule((), 1, 500),)))
+        delivery.bind(SYSTEM, template.id, shop.product_id)
+        promise = delivery.add_promise(SYSTEM, shop.merchant_id, delivery.PromiseInput("次日达", 1, 960, 1_260))
+        goods_id = db.scalar(select(DeliveryGoods.id).where(DeliveryGoods.product_id == shop.product_id))
         rule = promotions_service.draft(SYSTEM, promotions.spec(merchant_id=shop.merchant_id))
         return {
             "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
             "review_id": review.id, "stock_id": stock_id, "rule_id": rule.id, "payout_id": payout.id, "statement_id": statement.id,
+            "template_id": template.id, "promise_id": promise.id, "goods_id": goods_id,
         }  # fmt: skip
 
 
@@ -165,6 +173,7 @@ def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
     models = {"product_id": Product, "document_id": Document, "tag_id": Tag, "run_id": ImportRun, "order_id": Order}
     db.rollback()
     db.expire_all()
+    models |= {"template_id": FreightTemplate, "promise_id": DeliveryPromise, "goods_id": DeliveryGoods}
     models |= {"review_id": Review, "stock_id": Stock, "rule_id": PromotionRule, "payout_id": Payout, "statement_id": Statement}
     rows = {name: db.get_one(model, ids[name]) for name, model in models.items()}
     return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}

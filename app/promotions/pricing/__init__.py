@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from app.promotions.pricing.engine import Run
 from app.promotions.pricing.model import (
@@ -59,14 +60,16 @@ def quote(context: QuoteContext, lines: Sequence[Line]) -> Quote:
     if context.chosen is None and run.uses_coupons:
         run = min(run, Run(context, ordered, (PLATFORM,)), Run(context, ordered, ()), key=lambda found: found.total_fen)
     prices, adjustments = run.prices(), tuple(run.adjustments)
-    digest = _hash(ordered, prices, run.orders, adjustments)
-    return Quote(ordered, prices, run.orders, adjustments, tuple(run.verdicts), run.total_fen, digest)
+    refused = tuple(run.refused)
+    digest = _hash(ordered, prices, run.orders, adjustments, refused)
+    return Quote(ordered, prices, run.orders, adjustments, tuple(run.verdicts), run.total_fen, digest, refused)
 
 
 def _hash(
-    lines: Sequence[Line], prices: Sequence[LinePrice], orders: Sequence[OrderQuote], adjustments: Sequence[Adjustment]
-) -> str:
-    facts = {
+    lines: Sequence[Line], prices: Sequence[LinePrice], orders: Sequence[OrderQuote], adjustments: Sequence[Adjustment],
+    refused: Sequence[tuple[int, str]],
+) -> str:  # fmt: skip
+    facts: dict[str, list[list[Any]]] = {
         "lines": [
             [str(line.sku_id), line.unit_price_fen, line.quantity, price.paid_fen]
             for line, price in zip(lines, prices, strict=True)
@@ -74,5 +77,7 @@ def _hash(
         "orders": [[str(o.merchant_id), o.goods_fen, o.freight_fen, o.payable_fen] for o in orders],
         "rules": [[str(a.rule_id), a.version, str(a.coupon_id), a.fen] for a in adjustments],
     }
+    if refused:
+        facts["refused"] = [[str(sku_id), reason] for sku_id, reason in refused]
     text = json.dumps(facts, separators=(",", ":"), sort_keys=True)
     return hashlib.new("sm3", text.encode()).hexdigest()

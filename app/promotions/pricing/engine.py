@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from app.core.money import percent_of
+from app.delivery.freight import Plan, charge
 from app.promotions.pricing.model import (
     FREIGHT,
     ITEM,
@@ -49,6 +50,7 @@ class Run:
         self.spent: dict[int, int] = {}  # rule id -> fen taken so far, for budgets
         self.adjustments: list[Adjustment] = []
         self.verdicts: list[Verdict] = []
+        self.refused: list[tuple[int, str]] = []  # lines that cannot be sent where the buyer wants them
         self.by_layer: dict[int, list[Rule]] = {}
         for rule in sorted(context.rules, key=_rank):
             if self._open(rule):
@@ -239,12 +241,26 @@ class Run:
         for merchant_id in sorted(listed):
             rule = self.context.merchants[merchant_id]
             taken = listed[merchant_id] - self.merchant_paid.get(merchant_id, 0)
-            freight = 0 if rule.free_over_fen and taken >= rule.free_over_fen else rule.freight_fen
+            if rule.plan is not None:
+                freight = self._planned(merchant_id, rule.plan)
+            else:
+                freight = 0 if rule.free_over_fen and taken >= rule.free_over_fen else rule.freight_fen
             off = self._relief(merchant_id, taken, freight)
             paid, freight = goods[merchant_id], freight - off
             discount = listed[merchant_id] - paid
             orders.append(OrderQuote(merchant_id, listed[merchant_id], discount, paid, freight, off, paid + freight))
         return tuple(orders)
+
+    def _planned(self, merchant_id: int, plan: Plan) -> int:
+        """Price a merchant's lines by its templates and note those that cannot be sent."""
+        borne: dict[int, int] = {}
+        for adjustment in self.adjustments:
+            for share in adjustment.shares:
+                borne[share.sku_id] = borne.get(share.sku_id, 0) + share.merchant_fen
+        own = [line for line in self.lines if line.merchant_id == merchant_id]
+        found = charge(plan, [(line, line.unit_price_fen * line.quantity - borne.get(line.sku_id, 0)) for line in own])
+        self.refused += found.refused
+        return found.fen
 
     def _relief(self, merchant_id: int, taken: int, freight: int) -> int:
         """Take the best freight relief of a merchant; they do not add up."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from app.core import clock
+from app.delivery.freight import Plan
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ITEM, SHOP, SHOP_COUPON, PLATFORM, POINTS, FREIGHT = 1, 2, 3, 4, 5, 6
@@ -34,10 +35,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class MerchantRule:
-    """Freight of a merchant: freight_fen per order, free from free_over_fen of goods on (0 = never free)."""
+    """Freight of a merchant: freight_fen per order, free from free_over_fen of goods on (0 = never free).
+
+    plan: what its templates say of the destination; with it the flat amounts do not count.
+    """
 
     freight_fen: int
     free_over_fen: int
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +232,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Quote:
-    """The whole price. lines: in SKU order; quote_hash names exactly this price of exactly these lines."""
+    """The whole price. lines: in SKU order; quote_hash names exactly this price of exactly these lines.
+
+    refused: (SKU, reason) of lines that cannot be sent to the destination; with any, nothing may be ordered at this price.
+    """
 
     lines: tuple[Line, ...]
     prices: tuple[LinePrice, ...]
@@ -236,6 +244,11 @@ class Quote:
     verdicts: tuple[Verdict, ...]
     total_fen: int
     quote_hash: str
+    refused: tuple[tuple[int, str], ...] = ()
+
+    def refusal_of(self, sku_id: int) -> str:
+        """Return why a line cannot be sent, '' when it can."""
+        return next((reason for refused, reason in self.refused if refused == sku_id), "")
 
     def order_of(self, merchant_id: int) -> OrderQuote:
         """Return a merchant's part. Raises KeyError."""

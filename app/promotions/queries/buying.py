@@ -28,11 +28,15 @@ _first_order_checks: list[FirstOrderCheck] = []
 
 @dataclass(frozen=True)
 class Buyer:
-    """Who asks for a price: account_id 0 is a guest; scanned_merchant_id is the shop whose code was scanned, 0 = none."""
+    """Who asks for a price: account_id 0 is a guest; scanned_merchant_id is the shop whose code was scanned, 0 = none.
+
+    area_code: where the goods go, '-' = not known yet.
+    """
 
     account_id: int = 0
     scanned_merchant_id: int = 0
     channel: str = "web"
+    area_code: str = "-"
 
 
 GUEST = Buyer()
