@@ -21,6 +21,8 @@ from config import settings as settings_module
 from config import sources
 from config.settings import Settings
 
+SIMULATORS_ABOVE = 900  # the simulators' port lies so far above the web server's
+
 
 class DoorGroup(click.Group):
     """Group that turns refusals into one Chinese line and exit code 1, and knows the domains' commands.
@@ -194,6 +196,15 @@ def demo_load() -> None:
     click.echo(loader.load())
 
 
+@demo_group.command("channels")
+@click.option("--port", default=8900, show_default=True, help="监听端口（仅本机）")
+def demo_channels(port: int) -> None:
+    """运行支付渠道模拟器：按各渠道的公开协议应答与通知。"""
+    from app.demo.simulators import launch
+
+    launch.run(Path(load().home) / "simulators", port)
+
+
 @main.command("worker")
 def worker_command() -> None:
     """运行后台任务进程。"""
@@ -214,13 +225,28 @@ def run_command(demo: bool) -> None:
         os.environ.setdefault("REGIONMART_ENVIRONMENT", "development")
     _prepare(demo)
     stop = _stop_signals()
+    simulators = _simulators(settings) if demo and settings.payment.simulator_enabled else None
     # Groups of their own: Ctrl-C reaches this process alone, which then stops them gently.
     children = [
         subprocess.Popen([sys.executable, "-m", "gunicorn", *gunicorn_args(settings)], process_group=0),
         subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], process_group=0),
     ]
+    children += [simulators] if simulators is not None else []
     _print_banner(settings, demo)
     sys.exit(_supervise(children, stop))
+
+
+def _simulators(settings: Settings) -> subprocess.Popen[bytes] | None:
+    """Start the simulators of the payment channels and tell the other children of them; None where real channels are set up."""
+    from app.demo.simulators import launch
+
+    if settings.payment.public_url or settings.egress.allow or settings.egress.internal:
+        return None
+    port = settings.server.port + SIMULATORS_ABOVE
+    folder = Path(settings.home) / "simulators"
+    demo = launch.build(folder, f"http://127.0.0.1:{port}")
+    os.environ.update(launch.environment(demo, port, f"http://127.0.0.1:{settings.server.port}"))
+    return subprocess.Popen([sys.executable, "-m", "app.cli", "demo", "channels", "--port", str(port)], process_group=0)
 
 
 def _prepare(demo: bool) -> None:

@@ -31,6 +31,8 @@ def install() -> None:
             events.subscribe(event_type, handler)
         for name, function in domain.jobs:
             jobs.register(name, function)
+        for name, function in domain.outside_jobs:
+            jobs.register(name, function, outside=True)
         for declared in domain.periodics:
             periodic.declare(declared)
         menus.install(domain.menu)

@@ -71,11 +71,41 @@ class Sms(Group):
     codes_per_device_hour: int = Field(10, ge=1, description="每台设备（浏览器会话）一小时内的验证码次数上限")
 
 
+class Egress(Group):
+    """Calls out of the process."""
+
+    allow: tuple[str, ...] = Field(
+        (), description="允许访问的外部地址 host:port，须为公网地址；可写 host:port=地址|地址 固定解析结果"
+    )
+    internal: tuple[str, ...] = Field((), description="允许访问的内部地址 host:port，可为内网地址，可用 http")
+    ca_file: str = Field("", description="只信任此 PEM 文件中的根证书；空为系统根证书")
+    connect_timeout_s: float = Field(5.0, gt=0, le=30, description="连接超时（秒）")
+    timeout_s: float = Field(15.0, gt=0, le=120, description="一次调用从发送到收完应答的时限（秒）")
+    max_bytes: int = Field(67_108_864, ge=1_024, description="应答大小上限（字节）")
+
+
+class Wechat(Group):
+    """WeChat Pay, API v3. Keys may be sealed texts made by `regionmart channel seal`."""
+
+    base_url: str = Field("https://api.mch.weixin.qq.com", description="微信支付接口地址")
+    app_id: str = Field("", max_length=32, description="公众账号 ID；空为不启用微信支付")
+    mch_id: str = Field("", max_length=32, description="商户号")
+    serial_no: str = Field("", max_length=64, description="商户 API 证书序列号")
+    private_key: SecretStr | None = Field(None, description="商户 API 私钥（PEM，可封存；算法为 sm 时为 SM2）")
+    api_v3_key: SecretStr | None = Field(None, description="APIv3 密钥（32 个字符，可封存）")
+    algorithm: Literal["rsa", "sm"] = Field("rsa", description="签名与加密算法：rsa 或国密 sm")
+    platform_key_id: str = Field("", max_length=80, description="微信支付公钥 ID（PUB_KEY_ID_…）；空为使用平台证书")
+    platform_key: str = Field("", description="微信支付公钥（PEM）")
+
+
 class Payment(Group):
     """Payment channels."""
 
     simulator_enabled: bool = Field(True, description="启用模拟收银台（生产必须为 false）")
     simulator_secret: SecretStr = Field(SecretStr(DEMO_SIMULATOR_SECRET), description="模拟通道签名密钥")
+    public_url: str = Field("", description="支付渠道回调本平台的外部地址，如 https://shop.example.cn；启用真实渠道时必填")
+    channel_expiry_s: int = Field(60, ge=0, le=600, description="渠道支付单比订单提前多少秒失效（秒）")
+    wechat: Wechat = Wechat()
 
 
 class Settlement(Group):
@@ -156,6 +186,7 @@ class Settings(Group):
     security: Security = Security()
     trade: Trade = Trade()
     sms: Sms = Sms()
+    egress: Egress = Egress()
     payment: Payment = Payment()
     settlement: Settlement = Settlement()
     search: Search = Search()
@@ -186,6 +217,7 @@ def check(settings: Settings) -> list[Finding]:
     level = "block" if production else "info"
     if settings.payment.simulator_enabled:
         findings.append(Finding(level, "payment.simulator_enabled 为 true：模拟收银台只用于演示"))
+    findings += _channel_findings(settings)
     if not settings.security.cookie_secure:
         findings.append(Finding(level, "security.cookie_secure 为 false：登录凭据可能经明文传输"))
     if settings.security.keyring_passphrase is None:
@@ -197,3 +229,16 @@ def check(settings: Settings) -> list[Finding]:
     if settings.security.session_idle_s > settings.security.session_absolute_s:
         findings.append(Finding("block", "security.session_idle_s 不能大于 session_absolute_s"))
     return findings
+
+
+def _channel_findings(settings: Settings) -> list[Finding]:
+    """Return what is missing for the channels that are switched on."""
+    found = []
+    for name, group in (("wechat", settings.payment.wechat),):
+        if not group.app_id:
+            continue
+        missing = [key for key in ("mch_id", "serial_no", "private_key", "api_v3_key") if not getattr(group, key)]
+        found += [Finding("block", f"payment.{name}.{key} 未设置：该支付渠道已启用") for key in missing]
+        if not settings.payment.public_url:
+            found.append(Finding("block", "payment.public_url 未设置：支付渠道无法通知支付结果"))
+    return found

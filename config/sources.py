@@ -17,6 +17,7 @@ from config.settings import Group, Settings
 PREFIX = "REGIONMART_"
 PLAIN = {"REGIONMART_HOME": ("home",), "REGIONMART_ENVIRONMENT": ("environment",), "PORT": ("server", "port")}
 IGNORED = {"REGIONMART_CONFIG"}
+LISTS = {("surfaces",), ("egress", "allow"), ("egress", "internal")}
 
 
 class SettingsError(Exception):
@@ -49,7 +50,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             _put(tree, PLAIN[name], value)
         elif name.startswith(PREFIX) and name not in IGNORED:
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-            parsed: Any = [s for s in value.split(",") if s] if path == ("surfaces",) else value
+            parsed: Any = [s.strip() for s in value.split(",") if s.strip()] if path in LISTS else value
             _put(tree, path, parsed)
     return tree
 

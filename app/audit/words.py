@@ -10,7 +10,7 @@ THINGS = {
     "coupon": "优惠券", "bank": "收款账户", "bill": "渠道账单", "case": "对账差异", "deposit": "保证金", "payout": "提现", "rate": "费率",
     "freight": "运费模板", "promise": "时效承诺", "holiday": "配送日历",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
-    "lot": "批次", "sku": "规格", "stock_case": "库存差异",
+    "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款",
 }  # fmt: skip
 VERBS = {
     "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",

@@ -12,12 +12,16 @@ from app.core.periodic import Periodic
 
 @dataclass(frozen=True)
 class Domain:
-    """Routes (blueprints), event handlers, periodic jobs, permissions, menu entries and console commands."""
+    """Routes (blueprints), event handlers, jobs, periodic jobs, permissions, menu entries and console commands.
+
+    outside_jobs call out of the process and run without a transaction.
+    """
 
     name: str
     routes: tuple[Any, ...] = ()
     handlers: tuple[tuple[type[Any], Handler], ...] = ()
     jobs: tuple[tuple[str, Any], ...] = ()
+    outside_jobs: tuple[tuple[str, Any], ...] = ()
     periodics: tuple[Periodic, ...] = ()
     permissions: Mapping[str, str] = field(default_factory=dict)
     menu: tuple[Any, ...] = ()

@@ -3,6 +3,8 @@
 A job runs in one transaction together with its own completion mark: after a kill it is either done or due
 again, and its effects are never visible twice. Delivery is at least once for effects outside the database.
 Jobs whose function takes many payloads may share such a transaction (ADR-0010): all of them are done, or none.
+A job that calls out of the process is registered as `outside`: it runs between two short transactions, opens its own, and may be
+repeated after a kill although its call went out, so it names what it does by a number the other side knows.
 A worker renews the leases of what it holds (`renew`), so a lease runs out only when its worker is dead or stopped.
 """
 
@@ -30,6 +32,7 @@ JobFunction = Callable[[dict[str, Any]], None]
 ManyFunction = Callable[[Sequence[dict[str, Any]]], None]
 _functions: dict[str, JobFunction] = {}
 _together: dict[str, ManyFunction] = {}
+_outside: set[str] = set()
 
 
 class Job(Base):
@@ -85,9 +88,10 @@ _SETTLE = (
 )
 
 
-def register(name: str, function: JobFunction) -> None:
-    """Bind a job name to its function (payload dict -> None)."""
+def register(name: str, function: JobFunction, *, outside: bool = False) -> None:
+    """Bind a job name to its function (payload dict -> None). outside: it runs without a transaction and opens its own."""
     _functions[name] = function
+    (_outside.add if outside else _outside.discard)(name)
 
 
 def register_many(name: str, function: ManyFunction) -> None:
@@ -207,6 +211,8 @@ def give_back(job_ids: Collection[int], owner: str) -> None:
 def run(job: Claimed, owner: str) -> None:
     """Run a claimed job and mark it done in one transaction; a job another worker has taken over is left alone.
 
+    One that is registered as outside runs between two transactions instead.
+
     Raises whatever the job raises, RuntimeError when it was taken over meanwhile; then nothing of it remains.
     """
     with transaction():
@@ -215,7 +221,12 @@ def run(job: Claimed, owner: str) -> None:
         function = _functions.get(job.name)
         if function is None:
             raise LookupError(f"no job is registered as {job.name}")
-        function(job.payload)
+        if job.name not in _outside:
+            function(job.payload)
+            _finish([job.id], owner)
+            return
+    function(job.payload)
+    with transaction():
         _finish([job.id], owner)
 
 

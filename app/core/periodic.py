@@ -24,6 +24,7 @@ class Periodic:
     every_s: int
     run: Callable[[], None]
     description: str
+    outside: bool = False  # it calls out of the process: see `jobs.register`
 
 
 _declared: dict[str, Periodic] = {}
@@ -33,7 +34,7 @@ _fired: dict[str, int] = {}
 def declare(periodic: Periodic) -> None:
     """Register a periodic job; the registry calls it once per process."""
     _declared[periodic.name] = periodic
-    jobs.register(periodic.name, lambda payload: periodic.run())
+    jobs.register(periodic.name, lambda payload: periodic.run(), outside=periodic.outside)
 
 
 def declared() -> tuple[Periodic, ...]:

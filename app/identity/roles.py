@@ -38,11 +38,11 @@ BUILT_IN_ROLES = (
         ("dashboard.operator", "merchant.view", "merchant.review", "product.audit", "review.moderate", "promotion.view",
          "promotion.approve"),
     ),
-    RoleSpec("operator", "system", "系统运维岗", ("dashboard.operator", "job.view", "job.retry", "payment.view")),
+    RoleSpec("operator", "system", "系统运维岗", ("dashboard.operator", "job.view", "job.retry", "payment.view", "payment.channel")),
     RoleSpec(
         "operator", "finance", "财务岗",
         ("dashboard.operator", "order.view", "payment.view", "finance.view", "finance.rate", "finance.payout", "finance.recon",
-         "finance.refund", "finance.deposit"),
+         "finance.refund", "finance.deposit", "payment.abnormal"),
     ),
     RoleSpec("government", "supervisor", "监管人员", ("board.view",)),
     RoleSpec("security", "system_admin", "系统管理员", ("account.view", "account.manage"), "three_administrators"),

@@ -17,7 +17,7 @@ from app.core.db import session
 from app.core.errors import Conflict, NotFound
 from app.core.text import clean
 from app.inventory import service as inventory
-from app.orders import queries
+from app.orders import closing, queries
 from app.orders.events import OrderCancelled, OrderCompleted, OrderDelivered, OrderPaid, OrderShipped, PromiseMissed
 from app.orders.models import Order, OrderLine, Trade
 from app.orders.placing import NewAddress, QuoteChanged, Submission, add_event, place
@@ -25,6 +25,7 @@ from app.promotions import service as promotions
 
 __all__ = [
     "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "complete", "confirm_due", "expire_unpaid",
+    "extend_unpaid",
     "mark_delivered", "mark_promise_missed", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_refund", "place", "set_promise",
 ]  # fmt: skip
 EXPIRE_BATCH = 100
@@ -114,6 +115,15 @@ def note_refund(order_id: int, amount_fen: int) -> None:
         raise Conflict("order.refunded", "退款金额超过订单可退金额")
 
 
+def extend_unpaid(trade_id: int, until: datetime) -> bool:
+    """Give an unpaid trade time until an instant, for a payment that takes days; False when it is no longer unpaid. Never shortens."""
+    changed = session.execute(
+        update(Trade).where(Trade.id == trade_id, Trade.status == "unpaid", Trade.expires_at < until).values(expires_at=until)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    return bool(changed.rowcount == 1)  # type: ignore[attr-defined]
+
+
 def _close(actor: Actor, trade_id: int, reason: str) -> list[int] | None:
     """Move an unpaid trade to cancelled exactly once; returns its orders whose units the caller gives back, else None."""
     if not cas.change(Trade, trade_id, where={"status": "unpaid"}, values={"status": "cancelled"}):
@@ -122,18 +132,22 @@ def _close(actor: Actor, trade_id: int, reason: str) -> list[int] | None:
     for order_id, merchant_id, _ in parts:
         cas.move(Order, order_id, from_="unpaid", to="cancelled", code="order.state", cancel_reason=reason)
         add_event(order_id, "cancelled", actor, reason)
-        events.publish(OrderCancelled(order_id, merchant_id, False))
+        events.publish(OrderCancelled(order_id, merchant_id, False, trade_id))
     promotions.release(trade_id)
     return [part[0] for part in parts]
 
 
 def expire_unpaid() -> int:
-    """Periodic job: close trades whose time is over; returns how many. A payment that was faster wins the CAS."""
+    """Periodic job: close trades whose time is over; returns how many. A payment that was faster wins the CAS.
+
+    A trade that a channel could still take money for waits until that payment is closed there.
+    """
     late = (Trade.status == "unpaid", Trade.expires_at <= clock.now())
     due = session.scalars(select(Trade.id).where(*late).order_by(Trade.expires_at).limit(EXPIRE_BATCH)).all()
     held: list[int] = []
     closed = 0
-    for trade_id in due:
+    waiting = closing.still_payable(due)
+    for trade_id in (found for found in due if found not in waiting):
         order_ids = _close(SYSTEM, trade_id, "超时未付款，自动关闭")
         if order_ids is not None:
             closed += 1

@@ -14,7 +14,7 @@ from app.core.tx import transaction
 from app.delivery import destination
 from app.identity import queries as identity
 from app.identity.queries import AddressView
-from app.orders import queries, service, states
+from app.orders import closing, queries, service, states
 from app.promotions import queries as promotions
 from app.promotions import scanning
 from app.promotions.pricing import Quote, Verdict
@@ -191,12 +191,14 @@ def detail(order_id: int) -> str:
 def cancel(order_id: int) -> Any:
     """Cancel the unpaid trade this order belongs to, or this paid order alone before it is shipped."""
     order = queries.get_for(access.actor(), order_id)
-    paid, reason = order.status == states.PAID, request.form.get("reason", "")
+    paid, reason, trade_id = order.status == states.PAID, request.form.get("reason", ""), order.trade_id
+    if not paid:
+        closing.close_channels(trade_id)
     with transaction():
         if paid:
             service.cancel_paid(access.actor(), order_id, reason)
         else:
-            service.cancel_trade(access.actor(), order.trade_id, reason)
+            service.cancel_trade(access.actor(), trade_id, reason)
     flash("订单已取消，款项将原路退回" if paid else "订单已取消")
     return redirect(f"/orders/{order_id}", 303)
 

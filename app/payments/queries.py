@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, select
 from app.core.db import session
 from app.core.errors import NotFound
 from app.core.paging import Page, paginate
-from app.payments.models import ChannelNotice, PaymentAttempt, Refund
+from app.payments import abnormal
+from app.payments.models import AbnormalReceipt, ChannelNotice, PaymentAttempt, PaymentIntent, Refund
 
 _ATTEMPT = select(PaymentAttempt).where(PaymentAttempt.payment_no == bindparam("payment_no"))
 
@@ -20,6 +21,26 @@ def get_attempt(payment_no: str) -> PaymentAttempt:
     if found is None:
         raise NotFound("payment.attempt", "支付单不存在")
     return found
+
+
+def get_attempt_of(trade_id: int, payment_no: str) -> PaymentAttempt:
+    """Return an attempt of a trade by its number. Raises NotFound, also for another trade's."""
+    found = session.scalar(
+        select(PaymentAttempt)
+        .join(PaymentIntent, PaymentIntent.id == PaymentAttempt.intent_id)
+        .where(PaymentAttempt.payment_no == payment_no, PaymentIntent.trade_id == trade_id)
+    )
+    if found is None:
+        raise NotFound("payment.attempt", "支付单不存在")
+    return found
+
+
+def list_cases(status: str = "", cursor: str = "", size: int = 20) -> Page[AbnormalReceipt]:
+    """Return abnormal receipts, newest first; status `waiting` is all that is not resolved."""
+    statement = select(AbnormalReceipt)
+    if status:
+        statement = statement.where(AbnormalReceipt.status.in_(abnormal.WAITING if status == "waiting" else (status,)))
+    return paginate(statement, [AbnormalReceipt.id], lambda n: [n.id], cursor=cursor, size=size)
 
 
 def list_notices(state: str = "", cursor: str = "", size: int = 20) -> Page[ChannelNotice]:

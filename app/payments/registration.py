@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from app.core.domain import Domain
+from app.core.periodic import Periodic
+from app.orders import closing
 from app.orders.events import OrderCancelled
-from app.payments import channels, handlers, openapi, operator, service, simulator, storefront
+from app.payments import channels, commands, gateway, handlers, openapi, operator, refunding, service, simulator, storefront
 from app.payments.permissions import PERMISSIONS
 from app.web.menus import MenuEntry
 
@@ -16,7 +18,19 @@ def _apply(payload: dict[str, Any]) -> None:
 
 
 def _refund(payload: dict[str, Any]) -> None:
-    service.send_refund(int(payload["refund_id"]))
+    gateway.send_refund(int(payload["refund_id"]))
+
+
+def _ask_refund(payload: dict[str, Any]) -> None:
+    gateway.ask_refund(int(payload["refund_id"]), int(payload["n"]))
+
+
+def _ask(payload: dict[str, Any]) -> None:
+    gateway.ask_again(int(payload["attempt_id"]), int(payload["n"]))
+
+
+def _close(payload: dict[str, Any]) -> None:
+    gateway.close_trade(int(payload["trade_id"]))
 
 
 def _simulated(payload: dict[str, Any]) -> None:
@@ -30,10 +44,21 @@ def domain() -> Domain:
         name="payments",
         routes=(storefront.bp, openapi.bp, operator.bp),
         handlers=((OrderCancelled, handlers.on_order_cancelled),),
-        jobs=((service.APPLY_JOB, _apply), (service.REFUND_JOB, _refund), (simulator.DELIVER_JOB, _simulated)),
+        jobs=((service.APPLY_JOB, _apply), (simulator.DELIVER_JOB, _simulated)),
+        outside_jobs=(
+            (refunding.REFUND_JOB, _refund), (refunding.ASK_REFUND_JOB, _ask_refund), (service.ASK_JOB, _ask), (handlers.CLOSE_JOB, _close),
+        ),
+        periodics=(
+            Periodic("payments.close_expired", 30, gateway.close_expired, "关闭到期订单的渠道支付单", outside=True),
+            Periodic("payments.refresh_keys", 43_200, gateway.refresh_keys, "更新支付渠道证书", outside=True),
+        ),
+        start=lambda: closing.use(gateway.still_payable, gateway.close_trade),
         permissions=PERMISSIONS,
+        commands=(commands.channel_group,),
         menu=(
             MenuEntry("operator", "交易", "支付流水", "/operator/payments", "wallet", "payment.view", 30),
             MenuEntry("operator", "交易", "退款", "/operator/refunds", "rotate-ccw", "payment.view", 40),
+            MenuEntry("operator", "交易", "异常收款", "/operator/abnormal-receipts", "triangle-alert", "payment.view", 42),
+            MenuEntry("operator", "交易", "支付渠道", "/operator/payment-channels", "plug", "payment.channel", 44),
         ),
-    )
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The simulated cashier: what a real channel's page would do, with every outcome a channel can produce."""
+"""The simulated cashier of the in-process channel: what a real channel's page would do, with every outcome a channel can produce."""
 
 from __future__ import annotations
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import segno
 from flask import redirect, render_template, request, url_for
+from markupsafe import Markup
 
 from app.core import clock, runtime
-from app.core.errors import Forbidden, NotFound
+from app.core.errors import Forbidden, Invalid, NotFound, TooMany, Upstream
 from app.core.tx import transaction
 from app.orders import queries as orders
-from app.payments import channels, delivery, queries, service, simulator
+from app.payments import channels, delivery, gateway, queries, service, simulator
 from app.web import access
 from app.web.surfaces import needs, public, surface_blueprint
 from security.tokens import TokenInvalid
 
 bp = surface_blueprint("storefront", "payments")
 CASHIER_TTL_S = 3_600
+
+
+def _pay_page(trade_no: str, error: str = "", chosen: str = "", status: int = 200) -> Any:
+    trade = orders.get_trade(access.actor(), trade_no)
+    page = render_template("payments/storefront/pay.html", trade=trade, channels=channels.names(), error=error, chosen=chosen)
+    return page, status
 
 
 @bp.get("/pay/<trade_no>")
@@ -26,18 +34,47 @@ def pay(trade_no: str) -> Any:
     trade = orders.get_trade(access.actor(), trade_no)
     if trade.status != "unpaid" or trade.expires_at <= clock.now():
         return redirect(url_for("storefront_payments.result", trade_no=trade_no), 303)
-    return render_template("payments/storefront/pay.html", trade=trade, channels=channels.names())
+    return _pay_page(trade_no)
 
 
 @bp.post("/pay/<trade_no>")
 @needs("cart.checkout")
 def start(trade_no: str) -> Any:
-    """Begin an attempt and go to the channel's cashier."""
-    with transaction():
-        attempt = service.start(access.actor(), trade_no, request.form.get("channel", ""))
+    """Begin an attempt: the simulated cashier, or the channel's code or page."""
+    channel = request.form.get("channel", "")
+    try:
+        with transaction():
+            payment_no = service.start(access.actor(), trade_no, channel).payment_no
+        if channel in channels.NETWORK:
+            back = url_for("storefront_payments.result", trade_no=trade_no)
+            public = runtime.current().settings.payment.public_url.rstrip("/")
+            gateway.begin(payment_no, _scene(), request.remote_addr or "127.0.0.1", public + back)
+            return redirect(url_for("storefront_payments.waiting", trade_no=trade_no, no=payment_no), 303)
+    except (Invalid, TooMany, Upstream) as error:
+        return _pay_page(trade_no, error.message, channel, error.status)
     at = int(clock.now().timestamp())
-    pass_ = runtime.current().tokens.sign({"p": attempt.payment_no, "t": trade_no}, "cashier", CASHIER_TTL_S, at)
+    pass_ = runtime.current().tokens.sign({"p": payment_no, "t": trade_no}, "cashier", CASHIER_TTL_S, at)
     return redirect(url_for("storefront_payments.cashier", token=pass_), 303)
+
+
+def _scene() -> str:
+    """Return h5 for a telephone's browser; WeChat's own browser, which cannot open it, and desktops get the code."""
+    agent = request.headers.get("User-Agent", "")
+    return "h5" if "Mobile" in agent and "MicroMessenger" not in agent else "qr"
+
+
+@bp.get("/pay/<trade_no>/waiting")
+@needs("cart.checkout")
+def waiting(trade_no: str) -> Any:
+    """Show the code to scan or the way to the channel's page, for the actor's own attempt."""
+    trade = orders.get_trade(access.actor(), trade_no)
+    attempt = queries.get_attempt_of(trade.id, request.args.get("no", ""))
+    if trade.status != "unpaid" or attempt.status != "pending":
+        return redirect(url_for("storefront_payments.result", trade_no=trade_no), 303)
+    code = Markup(segno.make(attempt.pay_value or "", error="m").svg_inline(scale=5)) if attempt.pay_kind == "qr" else ""  # noqa: S704 - drawn here
+    return render_template(
+        "payments/storefront/waiting.html", trade=trade, attempt=attempt, code=code, title=channels.title_of(attempt.channel)
+    )
 
 
 @bp.get("/pay/<trade_no>/result")

@@ -9,7 +9,7 @@ from typing import Any
 from flask import redirect, render_template, request
 
 from app.core import clock
-from app.core.errors import Conflict, Invalid
+from app.core.errors import Conflict, Invalid, Upstream
 from app.core.tx import transaction
 from app.payments import channels
 from app.settlement.operator import bp
@@ -43,27 +43,34 @@ def _day() -> date:
         raise Invalid("bill.day", "请选择账单日期", field="day") from None
 
 
+def _stored(upload: Any, channel: str, day: date) -> int:
+    """Import the uploaded file, or the simulated channel's own bill; returns the bill's id."""
+    if upload is None or not upload.filename:
+        return bills.fetch(access.actor(), day).id
+    with io.TextIOWrapper(upload.stream, encoding="utf-8-sig", newline="") as lines:
+        return bills.import_bill(access.actor(), channel, day, lines).id
+
+
 @bp.post("/finance/bills")
 @needs("finance.recon")
 def import_bill() -> Any:
-    """Import a bill: the uploaded file, or the simulator's own when no file was chosen."""
+    """Import a bill: the uploaded file, or what the channel offers for download when no file was chosen."""
     upload, channel = request.files.get("file"), request.form.get("channel", "")
     try:
         if channel not in channels.names():
             raise Invalid("bill.channel", "请选择支付渠道", field="channel")
         day = _day()
-        with transaction():
-            if upload is not None and upload.filename:
-                with io.TextIOWrapper(upload.stream, encoding="utf-8-sig", newline="") as lines:
-                    bill_id = bills.import_bill(access.actor(), channel, day, lines).id
-            else:
-                bill_id = bills.fetch(access.actor(), day).id
+        if channel in channels.NETWORK and not (upload is not None and upload.filename):
+            bill_id = bills.fetch_channel(access.actor(), channel, day)
+        else:
+            with transaction():
+                bill_id = _stored(upload, channel, day)
     except UnicodeDecodeError:
         return _bills_page("文件不是 UTF-8 编码的账单", 422)
     except Invalid as error:
         return _bills_page(error.message, 422)
-    except Conflict as error:
-        return _bills_page(error.message, 409)
+    except (Conflict, Upstream) as error:
+        return _bills_page(error.message, error.status)
     flash("账单已导入，正在后台对账")
     return redirect(f"/operator/finance/bills/{bill_id}", 303)
 

@@ -259,3 +259,26 @@ def test_network_calls_and_processes_have_no_shell() -> None:
         or any(k.arg == "verify" and getattr(k.value, "value", None) is False for k in call.keywords)
     ]  # fmt: skip
     assert not found
+
+
+# Modules that open connections, and the only files that may import them: everything else goes through `app/core/egress.py`.
+WAYS_OUT = re.compile(
+    r"^(socket|ssl|socketserver|http\.client|http\.server|urllib\.request|urllib3|requests|httpx|aiohttp|asyncio|ftplib|smtplib|poplib|imaplib|"
+    r"telnetlib|xmlrpc|redis|paramiko)(\.|$)"
+)
+MAY_CONNECT = {
+    "app/core/egress.py": "the way out itself",
+    "app/core/counters.py": "the shared counts' own server, named by limits.redis_url",
+    "app/core/leases.py": "the host's name only",
+    "app/search/replica.py": "the host's name only",
+    "app/demo/simulators/server.py": "plays the channel in a process of its own, never part of the product's",
+}
+
+
+def test_there_is_one_way_out_of_the_process() -> None:
+    found = {name_of(path) for path in outside("dbadapters/") if any(WAYS_OUT.match(module) for module in imports(path))}
+    assert found == set(MAY_CONNECT), "outgoing calls go through app/core/egress.py; an exception no longer needed goes from the list"
+    for name in ("app/core/leases.py", "app/search/replica.py"):
+        assert {hit.rsplit(" ", 1)[1] for hit in uses(ROOT / name, r"^socket\.")} == {"socket.gethostname"}
+    dynamic = [f"{name_of(path)}:{line}" for path in CODE for line, called, _ in calls(path) if called == "__import__"]
+    assert not dynamic

@@ -17,10 +17,10 @@ from app.audit import service as audit
 from app.core import cas, clock, jobs, sql
 from app.core.actor import SYSTEM, Actor
 from app.core.db import session
-from app.core.errors import Conflict, Invalid
+from app.core.errors import AppError, Conflict, Invalid
 from app.core.ids import new_id
 from app.payments import bills as simulator_bills
-from app.payments import channels
+from app.payments import channels, gateway
 from app.payments.models import PaymentAttempt, Refund
 from app.settlement import bill_file
 from app.settlement.chart import NONE
@@ -233,6 +233,34 @@ def fetch_yesterday() -> bool:
         return False
     fetch(SYSTEM, yesterday)
     return True
+
+
+def fetch_channel(actor: Actor, channel: str, day: date) -> int:
+    """Download a network channel's bill of a day and import it; returns the bill's id. Calls out: not inside a transaction.
+
+    Raises what the channel's `bill` and `import_bill` raise.
+    """
+    lines = channels.get(channel).bill(day)
+    return gateway.committed(lambda: import_bill(actor, channel, day, lines).id)
+
+
+def fetch_from_channels() -> None:
+    """Periodic job: after ten o'clock, download yesterday's bill of every network channel once; one that fails leaves the others."""
+    at = clock.now()
+    yesterday = clock.business_date(at) - timedelta(days=1)
+    if at.astimezone(clock.REGION_TZ).hour < FETCH_HOUR:
+        return
+    problem: AppError | None = None
+    for channel in channels.NETWORK:
+        known = select(Bill.id).where(Bill.channel == channel, Bill.day_on == yesterday)
+        if not channels.switched_on(channel) or session.scalar(known) is not None:
+            continue
+        try:
+            fetch_channel(SYSTEM, channel, yesterday)
+        except AppError as error:
+            problem = error
+    if problem is not None:
+        raise problem
 
 
 def recheck_recent() -> int:
