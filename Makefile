@@ -55,6 +55,9 @@ processes: ## real processes: killed, reloaded, behind nginx, counted in Redis (
 kill: ## a thousand orders and the job workers under SIGKILL, on one engine (ENGINE=sqlite|mariadb|kingbase|dameng)
 	$(PY) -m pytest -q tests/processes/test_orders.py tests/processes/test_jobs.py --engine $(ENGINE)
 
+soak: ## random business under SIGKILL and leaps of the clock, then every book is checked (OPS=50000, ENGINE=, SEED=)
+	$(PY) -m tests.soak --ops $(or $(OPS),50000) --engine $(ENGINE) $(if $(SEED),--seed $(SEED))
+
 e2e: ## browser journeys
 	$(PY) -m pytest -q tests/e2e
 

@@ -35,14 +35,16 @@ def settle() -> None:
             session.execute(update(jobs.Job).where(*late).values(due_at=clock.now()).execution_options(synchronize_session=False))
 
     retry_conflicts(bring_forward)
-    until(lambda: not waiting(), "every job is done", 150, every=0.3)
+    until(lambda: not waiting(), "every job is done", 150, every=0.3, tell=waiting)
 
 
-def waiting() -> list[tuple[str, str, str | None]]:
-    """Return (name, status, error) of jobs that are neither done nor periodic."""
+def waiting(*, due: bool = False) -> list[tuple[str, str, str | None]]:
+    """Return (name, status, error) of jobs that are neither done nor periodic. due: leave out those whose time is to come."""
     regular = {declared.name for declared in periodic.declared()} | {"probe.tick"}
     release_session()
     statement = select(jobs.Job.name, jobs.Job.status, jobs.Job.last_error).where(jobs.Job.status.in_((jobs.QUEUED, jobs.RUNNING)))
+    if due:
+        statement = statement.where(jobs.Job.due_at <= clock.now())
     found = [(row.name, row.status, row.last_error) for row in session.execute(statement) if row.name not in regular]
     release_session()
     return found

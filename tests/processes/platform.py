@@ -36,15 +36,15 @@ QUICK = {
 }  # fmt: skip
 
 
-def until(done: Callable[[], Any], what: str, seconds: float = 60.0, every: float = 0.1) -> Any:
-    """Wait for a truthy answer and return it. Fails the test with what was waited for."""
+def until(done: Callable[[], Any], what: str, seconds: float = 60.0, every: float = 0.1, tell: Callable[[], Any] = str) -> Any:
+    """Wait for a truthy answer and return it. Fails the test with what was waited for, and what `tell` says then."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         answer = done()
         if answer:
             return answer
         time.sleep(every)
-    raise AssertionError(f"not within {seconds} s: {what}")
+    raise AssertionError(f"not within {seconds} s: {what} {tell()}")
 
 
 class Platform:
@@ -88,7 +88,8 @@ class Platform:
         cli.prepare_schema(self.settings)
         core_db.release_session()
 
-    def _spawn(self, name: str, argv: list[str]) -> subprocess.Popen[bytes]:
+    def spawn(self, name: str, argv: list[str]) -> subprocess.Popen[bytes]:
+        """Start a Python process of this platform; its output goes to NAME.log, `stop` ends it."""
         with (self.home / f"{name}.log").open("ab") as log:
             process = subprocess.Popen([sys.executable, *argv], env=self.env, cwd=ROOT, stdout=log, stderr=log)
         self._all[process.pid] = psutil.Process(process.pid)
@@ -99,7 +100,7 @@ class Platform:
         argv = cli.gunicorn_args(self.settings)
         if self.with_door:
             argv[-1] = "tests.processes.door:application()"
-        self.master = self._spawn("web", ["-m", "gunicorn", *argv])
+        self.master = self.spawn("web", ["-m", "gunicorn", *argv])
         if wait:
             self.wait_ready()
 
@@ -110,7 +111,7 @@ class Platform:
     def start_worker(self) -> subprocess.Popen[bytes]:
         """Start one more job worker."""
         module = "tests.processes.door" if self.with_door else "app.cli"
-        self.workers.append(self._spawn(f"worker{len(self.workers)}", ["-m", module, "worker"]))
+        self.workers.append(self.spawn(f"worker{len(self.workers)}", ["-m", module, "worker"]))
         self.worker_pids.add(self.workers[-1].pid)
         return self.workers[-1]
 
