@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
+
+# No test judges time: on a busy machine Hypothesis is as slow as everything else.
+examples.register_profile("regionmart", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("regionmart")
 
 ENGINES = ("sqlite", "mariadb", "kingbase", "dameng")
 
