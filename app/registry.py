@@ -12,7 +12,7 @@ from app.web import menus
 
 NAMES = (
     "audit", "identity", "merchants", "catalog", "content", "inventory", "delivery", "promotions", "carts", "orders", "payments",
-    "fulfilment", "reviews", "supervision", "settlement", "messaging", "search", "operations",
+    "fulfilment", "aftersales", "reviews", "supervision", "settlement", "messaging", "search", "operations",
 )  # fmt: skip
 
 

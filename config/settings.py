@@ -108,6 +108,27 @@ class Payment(Group):
     wechat: Wechat = Wechat()
 
 
+class Aftersales(Group):
+    """Windows, timers and fees of after-sale."""
+
+    no_reason_days: int = Field(7, ge=7, le=90, description="签收后多少天内可无理由退货（天，法定不少于 7）")
+    quality_days: int = Field(15, ge=7, le=365, description="签收后多少天内可因质量等问题退换、申请赔付（天）")
+    repair_days: int = Field(365, ge=15, le=3_650, description="签收后多少天内可申请维修（天）")
+    claim_h: int = Field(24, ge=1, le=168, description="签收后多少小时内可申请坏果包赔（小时）")
+    reply_h: int = Field(24, ge=1, le=48, description="商家处理申请的时限（小时），到期自动同意")
+    evidence_h: int = Field(48, ge=1, le=240, description="买家补充凭证、双方举证的时限（小时）")
+    return_days: int = Field(7, ge=1, le=30, description="同意退货后买家寄回的时限（天），到期自动关闭")
+    inspect_days: int = Field(7, ge=1, le=30, description="商家收货质检的时限（天），到期视为通过")
+    replace_h: int = Field(48, ge=1, le=240, description="换货发出的时限（小时），到期转平台介入")
+    repair_work_days: int = Field(15, ge=1, le=60, description="检修寄回的时限（天），到期转平台介入")
+    receive_days: int = Field(7, ge=1, le=30, description="换货、维修寄出后自动确认收到（天）")
+    escalate_days: int = Field(3, ge=1, le=30, description="商家拒绝后买家可申请平台介入的时限（天），到期关闭")
+    decide_h: int = Field(72, ge=1, le=240, description="平台裁决的时限（小时），只用于提醒")
+    pickup_fee_fen: int = Field(800, ge=0, le=10_000, description="上门取件费（分），由责任方承担")
+    claim_user_limit: int = Field(3, ge=1, le=100, description="一个买家 30 天内自动赔付的次数上限，超过转平台审核")
+    claim_shop_limit: int = Field(50, ge=1, le=10_000, description="一家店铺 30 天内自动赔付的次数上限，超过转平台审核")
+
+
 class Settlement(Group):
     """Ledger, rates, payouts, statements."""
 
@@ -188,6 +209,7 @@ class Settings(Group):
     sms: Sms = Sms()
     egress: Egress = Egress()
     payment: Payment = Payment()
+    aftersales: Aftersales = Aftersales()
     settlement: Settlement = Settlement()
     search: Search = Search()
     worker: WorkerGroup = WorkerGroup()

@@ -10,7 +10,7 @@ THINGS = {
     "coupon": "优惠券", "bank": "收款账户", "bill": "渠道账单", "case": "对账差异", "deposit": "保证金", "payout": "提现", "rate": "费率",
     "freight": "运费模板", "promise": "时效承诺", "holiday": "配送日历",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
-    "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款",
+    "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款", "aftersale": "售后",
 }  # fmt: skip
 VERBS = {
     "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",
@@ -25,7 +25,7 @@ VERBS = {
     "reply": "回复", "agreement_publish": "发布协议", "block_add": "新增板块", "block_edit": "修改板块", "notice_draft": "起草公告",
     "countersign_refused": "未通过复核", "claimed": "领取", "issued": "发放", "voided": "作废", "paused": "暂停", "ended": "结束",
     "imported": "导入", "resolved": "处理", "taken": "认领", "offset": "抵扣", "paid": "付款登记", "returned": "退还",
-    "automatic": "自动申请",
+    "automatic": "自动申请", "moved": "推进",
     "exported": "导出", "file_taken": "取走付款文件", "requested": "申请", "held": "暂停", "saved": "保存",
     "failed": "登记失败",
     "tracked": "启用批次管理", "blocked": "隔离", "recalled": "召回", "reopened": "解除隔离", "quarantined": "隔离部分",

@@ -12,7 +12,10 @@ from app.core.db import Base, LongText, PortableJSON, fen, instant, pk, ref, tex
 
 
 class Category(Base):
-    """A node of the category tree (two levels); document_required names a document kind the publish gate demands."""
+    """A node of the category tree (two levels); document_required names a document kind the publish gate demands.
+
+    return_exclusion: why its goods are outside the seven days without reason (T34), '-' = they are inside.
+    """
 
     __tablename__ = "catalog_category"
     id: Mapped[int] = pk()
@@ -22,6 +25,7 @@ class Category(Base):
     icon: Mapped[str] = text_column(40, default="package")
     sort: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     document_required: Mapped[str] = text_column(20, default="-")
+    return_exclusion: Mapped[str] = text_column(12, default="-")
     product_count: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     __table_args__ = (UniqueConstraint("code"), Index("ix_catalog_category__parent", "parent_id", "sort"))
 

@@ -17,21 +17,26 @@ class RoleSpec:
 
 
 BUILT_IN_ROLES = (
-    RoleSpec("consumer", "consumer", "消费者", ("cart.checkout", "order.own", "review.write", "account.own", "coupon.own")),
+    RoleSpec(
+        "consumer", "consumer", "消费者",
+        ("cart.checkout", "order.own", "review.write", "account.own", "coupon.own", "aftersale.own"),
+    ),
     RoleSpec(
         "merchant", "owner", "店主",
         ("dashboard.merchant", "shop.edit", "product.view", "product.edit", "product.import", "stock.view", "stock.adjust",
          "merchant_order.view", "merchant_order.ship", "review.reply", "merchant_promotion.view", "merchant_promotion.edit",
-         "funds.view", "funds.manage", "freight.edit"),
+         "funds.view", "funds.manage", "freight.edit", "merchant_aftersale.view", "merchant_aftersale.handle"),
     ),
     RoleSpec(
         "merchant", "clerk", "店员",
-        ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.ship", "merchant_promotion.view"),
+        ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.ship", "merchant_promotion.view",
+         "merchant_aftersale.view"),
     ),
     RoleSpec(
         "operator", "operations", "运营岗",
         ("dashboard.operator", "merchant.view", "order.view", "stock.monitor", "content.edit", "payment.view", "review.moderate",
-         "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue", "delivery.manage"),
+         "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue", "delivery.manage", "aftersale.view",
+         "aftersale.arbitrate"),
     ),
     RoleSpec(
         "operator", "reviewer", "审核岗",

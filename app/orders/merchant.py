@@ -53,7 +53,8 @@ def detail(order_id: int) -> str:
     """Show one order with the receiver, who is needed for shipping."""
     order = queries.get_for(access.actor(), order_id)
     return render_template(
-        "orders/merchant/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], offs=promotions.summary_of(order_id),
+        "orders/merchant/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
+        offs=promotions.summary_of(order_id),
         events=queries.timeline(order_id), receiver=queries.receiver_of(order), area=identity.area_name(order.area_code),
         names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES,
     )  # fmt: skip

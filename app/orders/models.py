@@ -37,7 +37,8 @@ class Order(Base):
 
     promised_by: when the buyer was promised the goods if paid before promise_pay_by; promise_missed_at: when that was found broken.
     The receiver is encrypted with this row bound; receiver_mask and area are shown in lists. hold names a reason that
-    blocks shipping ('-' = none).
+    blocks shipping ('-' = none). case_count: open after-sale cases; while there are any, automatic confirmation stands still
+    with confirm_left_s to go, afterwards it is due at confirm_after. freight_back: 1 when the freight was given back.
     """
 
     __tablename__ = "orders"
@@ -72,6 +73,10 @@ class Order(Base):
     shipped_at: Mapped[datetime | None] = instant(nullable=True)
     delivered_at: Mapped[datetime | None] = instant(nullable=True)
     completed_at: Mapped[datetime | None] = instant(nullable=True)
+    case_count: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    freight_back: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    confirm_left_s: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    confirm_after: Mapped[datetime | None] = instant(nullable=True)
     __table_args__ = (
         UniqueConstraint("order_no"),
         Index("ix_orders__account", "account_id", "status", "id"),
@@ -87,7 +92,10 @@ class Order(Base):
 
 
 class OrderLine(Base):
-    """A SKU as bought: title, options, price and product version frozen."""
+    """A SKU as bought: title, options, price and product version frozen.
+
+    exclusion: why the seven days without reason do not apply, as the buyer confirmed at checkout; '-' = they apply (T34).
+    """
 
     __tablename__ = "order_line"
     id: Mapped[int] = pk()
@@ -102,7 +110,29 @@ class OrderLine(Base):
     quantity: Mapped[int] = mapped_column(Integer, nullable=False)
     paid_fen: Mapped[int] = fen()
     reviewed_at: Mapped[datetime | None] = instant(nullable=True)
+    exclusion: Mapped[str] = text_column(12, default="-")
     __table_args__ = (CheckConstraint("quantity > 0 AND paid_fen >= 0", name="amounts"),)
+
+
+class LineBack(Base):
+    """What after-sale did to a line (id is the line's); the row is made by its first case.
+
+    case_units: units in open cases; back_units: units refunded; back_fen: money given for them, compensation included.
+    Unit m+1 … m+k are worth F(m+k) − F(m) of paid_fen, never more than paid_fen − back_fen (commerce.md §2.4).
+    """
+
+    __tablename__ = "order_line_back"
+    id: Mapped[int] = pk()
+    order_id: Mapped[int] = ref(index=True)
+    quantity: Mapped[int] = mapped_column(Integer, nullable=False)
+    paid_fen: Mapped[int] = fen()
+    case_units: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    back_units: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    back_fen: Mapped[int] = fen(default=0)
+    __table_args__ = (
+        CheckConstraint("case_units >= 0 AND back_units >= 0 AND case_units + back_units <= quantity", name="units"),
+        CheckConstraint("back_fen >= 0 AND back_fen <= paid_fen", name="money"),
+    )
 
 
 class OrderEvent(Base):

@@ -38,7 +38,8 @@ def detail(order_id: int) -> str:
     """Show one order; the receiver stays masked."""
     order = queries.get_for(access.actor(), order_id)
     return render_template(
-        "orders/operator/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], offs=promotions.summary_of(order_id),
+        "orders/operator/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
+        offs=promotions.summary_of(order_id),
         events=queries.timeline(order_id), area=identity.area_name(order.area_code), names=states.NAMES, tones=states.TONES,
         kinds=states.EVENT_NAMES,
     )  # fmt: skip

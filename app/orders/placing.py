@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, func, select
 from app.audit import service as audit
 from app.carts import queries as cart_queries
 from app.carts import service as carts
-from app.catalog.queries import Offer
+from app.catalog.queries import Offer, exclusion_of
 from app.core import clock, events, idempotency, runtime, sql
 from app.core.actor import Actor
 from app.core.db import session
@@ -234,6 +234,7 @@ def _line_row(order_id: int, line: Line, price: LinePrice, offer: Offer) -> dict
         "id": new_id(), "order_id": order_id, "sku_id": line.sku_id, "product_id": offer.product_id,
         "product_version": offer.product_version, "title": offer.title, "option_key": offer.option_key, "image_key": offer.image_key,
         "unit_price_fen": line.unit_price_fen, "quantity": line.quantity, "paid_fen": price.paid_fen,
+        "exclusion": exclusion_of(offer.category_id),
     }  # fmt: skip
 
 

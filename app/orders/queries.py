@@ -15,7 +15,7 @@ from app.core.db import session
 from app.core.errors import NotFound
 from app.core.paging import Page, paginate
 from app.merchants.models import Merchant
-from app.orders.models import Order, OrderEvent, OrderLine, Trade
+from app.orders.models import LineBack, Order, OrderEvent, OrderLine, Trade
 
 COUNT_CAP = 1_000
 
@@ -115,6 +115,18 @@ def facts(order_ids: Sequence[int]) -> dict[int, OrderFacts]:
 def line_facts(order_ids: Sequence[int]) -> Sequence[Any]:
     """Return lines (id, order_id, product_id, title, quantity, paid_fen) of orders in id order; one query. At most 500 ids."""
     return sql.read(_LINE_FACTS, {"ids": list(order_ids)}).all()
+
+
+def backs_of(order_ids: Sequence[int]) -> dict[int, LineBack]:
+    """Return what after-sale did to lines, by line id; lines without a case are absent. One query."""
+    if not order_ids:
+        return {}
+    return {row.id: row for row in session.scalars(select(LineBack).where(LineBack.order_id.in_(list(order_ids))))}
+
+
+def backs_for(order: Order) -> dict[int, LineBack]:
+    """Return what after-sale did to the lines of an order; no query for one that never had a refund and has no open case."""
+    return backs_of([order.id]) if order.case_count or order.refunded_fen else {}
 
 
 def timeline(order_id: int) -> list[OrderEvent]:

@@ -18,15 +18,28 @@ from app.core.errors import Conflict, NotFound
 from app.core.text import clean
 from app.inventory import service as inventory
 from app.orders import closing, queries
+from app.orders.aftercare import (
+    close_case,
+    close_refunded,
+    compensate,
+    give_back,
+    is_all_back,
+    lock_trade,
+    note_case,
+    open_case,
+    release_undone,
+    take_freight,
+)  # fmt: skip
 from app.orders.events import OrderCancelled, OrderCompleted, OrderDelivered, OrderPaid, OrderShipped, PromiseMissed
 from app.orders.models import Order, OrderLine, Trade
 from app.orders.placing import NewAddress, QuoteChanged, Submission, add_event, place
 from app.promotions import service as promotions
 
 __all__ = [
-    "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "complete", "confirm_due", "expire_unpaid",
-    "extend_unpaid",
-    "mark_delivered", "mark_promise_missed", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_refund", "place", "set_promise",
+    "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "close_case", "close_refunded",
+    "compensate", "complete", "confirm_due", "expire_unpaid", "extend_unpaid", "give_back", "is_all_back", "lock_trade",
+    "mark_delivered", "mark_promise_missed", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_case", "note_refund",
+    "open_case", "place", "release_undone", "set_promise", "take_freight",
 ]  # fmt: skip
 EXPIRE_BATCH = 100
 
@@ -34,9 +47,6 @@ EXPIRE_BATCH = 100
 _PARTS = (
     select(Order.id, Order.merchant_id, Order.payable_fen).where(Order.trade_id == bindparam("trade_id")).order_by(Order.id)
 )
-# Writes nothing new: takes the trade's row, and, with the second one, tells by the count that no order of it is left.
-_HELD = update(Trade).where(Trade.id == bindparam("trade_id")).values(status=Trade.status)
-_UNDONE = _HELD.where(~select(Order.id).where(Order.trade_id == bindparam("trade_id"), Order.status != "cancelled").exists())
 _PAYABLE = select(Trade.payable_fen).where(Trade.id == bindparam("trade_id"))
 
 
@@ -90,16 +100,17 @@ def cancel_paid(actor: Actor, order_id: int, reason: str) -> None:
     order = queries.get_for(actor, order_id)
     merchant_id, trade_id, why = order.merchant_id, order.trade_id, clean(reason)[:60] or "取消订单"
     refund_fen = order.payable_fen - order.refunded_fen
-    sql.change(_HELD, {"trade_id": trade_id})  # two orders of a trade cancelled at once: the second sees the first
-    where = {"status": "paid", "refunded_fen": order.refunded_fen}
+    if order.case_count:
+        raise Conflict("order.in_case", "订单有处理中的售后，请先处理完或撤销售后申请")
+    lock_trade(trade_id)  # two orders of a trade cancelled at once: the second sees the first
+    where = {"status": "paid", "refunded_fen": order.refunded_fen, "case_count": 0}
     values = {"status": "cancelled", "cancel_reason": why, "refunded_fen": order.payable_fen}
     if not cas.change(Order, order_id, where=where, values=values):
         raise Conflict("order.state", "订单已发货或状态已变化，不能取消")
     add_event(order_id, "cancelled", actor, why)
     events.publish(OrderCancelled(order_id, merchant_id, True, trade_id, refund_fen))
     audit.record(actor, "order.cancelled", "order", order_id, detail={"reason": why, "refund_fen": refund_fen})
-    if sql.change(_UNDONE, {"trade_id": trade_id}):
-        promotions.release(trade_id)
+    release_undone(trade_id)
     inventory.unallocate(order_id)
 
 
@@ -192,15 +203,20 @@ def complete(actor: Actor, order_id: int) -> None:
 
 
 def confirm_due() -> int:
-    """Periodic job: confirm orders seven days after delivery, ten after shipping without a signal; returns how many."""
+    """Periodic job: confirm orders seven days after delivery, ten after shipping without a signal; returns how many.
+
+    An open after-sale case stops the clock; `confirm_after` is when what was left of it has run.
+    """
     trade, at = runtime.current().settings.trade, clock.now()
     delivered = at - timedelta(days=trade.auto_confirm_after_days)
     shipped = at - timedelta(days=trade.auto_confirm_shipped_days)
+    on_time = (Order.delivered_at <= delivered) | (Order.delivered_at.is_(None) & (Order.shipped_at <= shipped))
     ids = session.scalars(
         select(Order.id)
         .where(
             Order.status == "shipped",
-            (Order.delivered_at <= delivered) | (Order.delivered_at.is_(None) & (Order.shipped_at <= shipped)),
+            Order.case_count == 0,
+            (Order.confirm_after <= at) | (Order.confirm_after.is_(None) & on_time),
         )
         .order_by(Order.id)
         .limit(EXPIRE_BATCH)

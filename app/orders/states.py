@@ -14,5 +14,5 @@ MOVES = {
 EVENT_NAMES = {
     "placed": "买家下单", "paid": "买家付款", "cancelled": "订单取消", "shipped": "商家发货", "delivered": "已签收",
     "completed": "确认收货", "note": "备注", "promise": "送达时间变更",
-    "promise_missed": "送达超时",
+    "promise_missed": "送达超时", "aftersale": "售后",
 }  # fmt: skip

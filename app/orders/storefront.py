@@ -179,7 +179,8 @@ def detail(order_id: int) -> str:
     """Show one order."""
     order = queries.get_for(access.actor(), order_id)
     return render_template(
-        "orders/storefront/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], trade=queries.trade_of(order),
+        "orders/storefront/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
+        trade=queries.trade_of(order),
         offs=promotions.summary_of(order_id), events=queries.timeline(order_id), receiver=queries.receiver_of(order),
         area=identity.area_name(order.area_code),
         names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES, tab="orders", to_review=queries.to_review([order_id]),

@@ -7,7 +7,7 @@ from typing import Any
 from wtforms import MultipleFileField, RadioField, StringField, TextAreaField
 from wtforms.validators import Length
 
-from app.reviews.pictures import MAX_COUNT
+from app.core.pictures import MAX_COUNT
 from app.reviews.service import MAX_REASON, MAX_REPLY, MAX_TEXT, MIN_TEXT
 from app.web.forms import CleanForm, Required
 

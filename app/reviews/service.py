@@ -7,7 +7,7 @@ from typing import Any
 
 from app.audit import service as audit
 from app.catalog import service as catalog
-from app.core import cas, clock, runtime
+from app.core import cas, clock, pictures, runtime
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound
@@ -15,7 +15,7 @@ from app.core.ids import new_id
 from app.identity import queries as identity
 from app.orders import queries as orders
 from app.orders import service as orders_service
-from app.reviews import pictures, queries
+from app.reviews import queries
 from app.reviews.models import Review
 from dbadapters.errors import UniqueViolation
 from security import masking

@@ -43,7 +43,8 @@ MERCHANT_KINDS = tuple(key for key, kind in KINDS.items() if kind.of_merchant)
 INCOME_KINDS = ("fee", "other_income", "channel_fee", "loss")
 
 VOUCHERS = {
-    "receipt": "买家付款", "stray": "异常收款", "split": "订单分账", "reversal": "退款冲回", "refund": "退款到账", "release": "结算放款",
+    "receipt": "买家付款", "stray": "异常收款", "split": "订单分账", "reversal": "退款冲回", "compensation": "售后赔付",
+    "refund": "退款到账", "release": "结算放款",
     "payout": "提现申请", "payout_paid": "提现到账", "payout_back": "提现退回", "deposit": "缴纳保证金", "deposit_back": "退还保证金",
     "offset": "抵扣欠款", "bill": "渠道清算", "case": "对账差异处理",
 }  # fmt: skip

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.aftersales.events import CompensationPaid, UnitsRefunded
 from app.core.events import in_batches
 from app.merchants.events import MerchantApproved
 from app.orders.events import OrderCancelled, OrderCompleted, OrderPaid
 from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
 from app.settlement.service import rates, release, splitting
 from app.settlement.service.ledger import instant
+from app.settlement.service.splitting import FREIGHT, Given, Units
 
 
 @in_batches
@@ -44,6 +46,17 @@ def on_order_cancelled(event: OrderCancelled) -> None:
     """Take a paid order's split back."""
     if event.was_paid:
         release.cancelled(event.order_id)
+
+
+def on_units_refunded(event: UnitsRefunded) -> None:
+    """Take the units of an after-sale case back from everybody."""
+    units = [Units(event.line_id, event.units)] + ([Units(FREIGHT, 1)] if event.has_freight else [])
+    release.units_refunded(event.case_id, event.order_id, units, Given(event.cash_fen, event.buyer_fee_fen, event.merchant_fee_fen))
+
+
+def on_compensation_paid(event: CompensationPaid) -> None:
+    """Charge a compensation to the merchant."""
+    release.compensated(event.case_id, event.order_id, event.amount_fen)
 
 
 def on_merchant_approved(event: MerchantApproved) -> None:

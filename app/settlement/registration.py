@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.aftersales.events import CompensationPaid, UnitsRefunded
 from app.core.domain import Domain
 from app.core.periodic import Periodic
 from app.merchants.events import MerchantApproved
@@ -72,6 +73,7 @@ def domain() -> Domain:
             (PaymentReceived, handlers.on_payment_received), (StrayPaymentReceived, handlers.on_stray_payment_received),
             (PaymentRefunded, handlers.on_payment_refunded), (OrderPaid, handlers.on_order_paid),
             (OrderCompleted, handlers.on_order_completed), (OrderCancelled, handlers.on_order_cancelled),
+            (UnitsRefunded, handlers.on_units_refunded), (CompensationPaid, handlers.on_compensation_paid),
             (MerchantApproved, handlers.on_merchant_approved),
         ),
         jobs=(

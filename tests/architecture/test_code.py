@@ -24,7 +24,10 @@ MODULE_LINES, FUNCTION_LINES = 400, 60
 # Today's exceptions, each with its present size: a number may only fall, and goes when it is within the rule.
 LONG_MODULES: dict[str, int] = {}
 LONG_FUNCTIONS = {"app/identity/sign_in.py:console_blueprint": 70}
-MONEY = ("app/core/money.py", "app/promotions/", "app/orders/", "app/payments/", "app/inventory/", "app/settlement/", "app/delivery/")
+MONEY = (
+    "app/core/money.py", "app/promotions/", "app/orders/", "app/payments/", "app/inventory/", "app/settlement/", "app/delivery/",
+    "app/aftersales/",
+)  # fmt: skip
 BUSINESS = {"service", "queries", "models", "events", "handlers"}
 BROAD_EXCEPT = {
     "app/catalog/importing/runs.py", "app/catalog/importing/spool.py", "app/search/background.py", "app/worker.py", "app/core/tx.py",

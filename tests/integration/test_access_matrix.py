@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.aftersales.models import Case
 from app.carts import queries as carts
 from app.catalog import service as catalog
 from app.catalog.importing import runs
 from app.catalog.models import Document, ImportRun, Product, Tag
 from app.core import clock
-from app.core.actor import SYSTEM
+from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.ids import new_id
 from app.core.tx import transaction
@@ -34,18 +35,26 @@ from app.settlement.models import Payout, Statement
 from app.web.surfaces import SURFACES
 from security.tokens import random_token
 from tests.clients import Browser
-from tests.factories import market, promotions
+from tests.factories import aftersales, market, promotions
 
 # Fields that pass the form of a route, so that the refusal is about whose the row is and nothing else.
 FORMS: dict[str, dict[str, Any]] = {
     "merchant_catalog.add_document": {"kind": "inspection", "number": "BG-2026-1", "issuer": "检测所"},
+    "merchant_aftersales.approve": {"return_to": "测试路 1 号"},
+    "merchant_aftersales.ask": {"note": "请补充照片"},
+    "merchant_aftersales.check": {"good": "1", "scrapped": "0"},
+    "merchant_aftersales.collected": {"carrier": "顺丰速运", "tracking_no": "SF1234567890123"},
+    "merchant_aftersales.evidence": {"note": "见图"},
+    "merchant_aftersales.refuse": {"reason": "已使用"},
+    "merchant_aftersales.reject": {"reason": "不符合条件"},
+    "merchant_aftersales.ship": {"carrier": "顺丰速运", "tracking_no": "SF1234567890123"},
     "merchant_catalog.add_tag": {"family": "marketing", "tag_name": "新品"},
     "merchant_fulfilment.ship": {"carrier": "sf", "tracking_no": "SF1234567890123"},
     "merchant_inventory.change": {"delta": "5", "cause": "77"},
     "merchant_orders.note": {"note": "看到了"},
     "merchant_reviews.reply": {"reply": "谢谢"},
 }
-FILES = {"merchant_catalog.import_result", "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf"}
+FILES = {"merchant_aftersales.picture", "merchant_catalog.import_result", "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf"}
 CONSOLES = ("merchant", "operator", "government", "security")
 
 
@@ -81,6 +90,8 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
     """One row of everything a merchant route can name, all belonging to the shop."""
     order_id = owned_order(shop)
     line = orders.lines_of([order_id])[order_id][0]
+    buyer = Actor("consumer", db.get_one(Order, order_id).account_id, "买家")
+    case_id = aftersales.opened(buyer, order_id, "refund", "dont_want", files=())
     with transaction():
         document = catalog.add_document(SYSTEM, shop.product_id, kind="inspection", number=f"BG-{shop.login}")
         tag = catalog.add_tag(SYSTEM, shop.product_id, family="marketing", name="热卖")
@@ -109,6 +120,7 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
             "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
             "review_id": review.id, "stock_id": stock_id, "rule_id": rule.id, "payout_id": payout.id, "statement_id": statement.id,
             "template_id": template.id, "promise_id": promise.id, "goods_id": goods_id,
+            "case_id": case_id,
         }  # fmt: skip
 
 
@@ -173,7 +185,7 @@ def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
     models = {"product_id": Product, "document_id": Document, "tag_id": Tag, "run_id": ImportRun, "order_id": Order}
     db.rollback()
     db.expire_all()
-    models |= {"template_id": FreightTemplate, "promise_id": DeliveryPromise, "goods_id": DeliveryGoods}
+    models |= {"template_id": FreightTemplate, "promise_id": DeliveryPromise, "goods_id": DeliveryGoods, "case_id": Case}
     models |= {"review_id": Review, "stock_id": Stock, "rule_id": PromotionRule, "payout_id": Payout, "statement_id": Statement}
     rows = {name: db.get_one(model, ids[name]) for name, model in models.items()}
     return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from app.catalog.queries.categories import (
+    RETURN_EXCLUSIONS,
     Attribute,
     CategoryView,
     attributes_of,
     category_ids_below,
+    exclusion_of,
     find_category,
     get_category,
     list_categories,
@@ -45,9 +47,9 @@ from app.catalog.queries.public import (
 )
 
 __all__ = [
-    "Attribute", "CategoryView", "ListedProduct", "Offer", "PricedSku", "ProductCard", "ProductDetail", "ProductRow",
-    "approved_version", "attributes_of", "cards", "categories_of", "category_ids_below", "counts_for", "documents_of", "expiring_documents",
-    "fillers", "find_category", "get_category", "get_detail", "get_for", "get_import", "list_categories", "list_for",
+    "RETURN_EXCLUSIONS", "Attribute", "CategoryView", "ListedProduct", "Offer", "PricedSku", "ProductCard", "ProductDetail", "ProductRow",
+    "approved_version", "attributes_of", "cards", "categories_of", "category_ids_below", "counts_for", "documents_of", "exclusion_of",
+    "expiring_documents", "fillers", "find_category", "get_category", "get_detail", "get_for", "get_import", "list_categories", "list_for",
     "list_imports", "list_listed", "listed", "listed_after", "lowest_price", "offers", "price_history",
     "product_prices", "sample_skus", "sku_owner", "skus_of", "tags_of", "today", "versions_of",
 ]  # fmt: skip

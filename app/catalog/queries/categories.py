@@ -13,6 +13,11 @@ from app.core.db import session
 from app.core.errors import NotFound
 
 TTL_S = 30
+# Goods outside the seven days without reason, when the buyer confirmed it at checkout (T34; trap 29).
+RETURN_EXCLUSIONS = {
+    "fresh": "鲜活易腐商品", "custom": "定制商品", "digital": "已交付的数字商品", "press": "已交付的报纸期刊",
+    "opened": "拆封后易影响人身安全或健康、易变质的商品",
+}  # fmt: skip
 _cached: list[tuple[float, list[CategoryView]]] = []
 _attributes: list[tuple[float, list[Attribute]]] = []
 
@@ -29,6 +34,7 @@ class CategoryView:
     sort: int
     document_required: str
     product_count: int
+    return_exclusion: str = "-"
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,9 @@ def list_categories() -> list[CategoryView]:
     if _cached and _cached[0][0] > time.monotonic():
         return _cached[0][1]
     c = Category
-    rows = session.execute(select(c.id, c.code, c.name, c.parent_id, c.icon, c.sort, c.document_required, c.product_count))
+    rows = session.execute(
+        select(c.id, c.code, c.name, c.parent_id, c.icon, c.sort, c.document_required, c.product_count, c.return_exclusion)
+    )
     found = sorted((CategoryView(*row) for row in rows), key=lambda v: (v.parent_id != 0, v.parent_id, v.sort, v.id))
     _cached[:] = [(time.monotonic() + TTL_S, found)]
     return found
@@ -68,6 +76,14 @@ def list_categories() -> list[CategoryView]:
 def find_category(category_id: int) -> CategoryView | None:
     """Return a category from the cached tree."""
     return next((c for c in list_categories() if c.id == category_id), None)
+
+
+def exclusion_of(category_id: int) -> str:
+    """Return why goods of a category are outside the seven days without reason, its own or its parent's; '-' when inside."""
+    category = find_category(category_id)
+    if category is None or category.return_exclusion != "-" or not category.parent_id:
+        return category.return_exclusion if category is not None else "-"
+    return exclusion_of(category.parent_id)
 
 
 def get_category(category_id: int) -> Category:

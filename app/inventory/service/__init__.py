@@ -16,8 +16,9 @@ from app.inventory.service.stock import (
     unallocate,
     warehouse_of,
 )
+from app.inventory.service.unshipped import room_to_return, unallocate_units, unshipped_units
 
 __all__ = [
     "LotShort", "OutOfStock", "Returned", "change_on_hand", "consume", "ensure_stock", "receive_declared", "receive_return", "release",
-    "reserve", "ship", "unallocate", "warehouse_of",
+    "reserve", "room_to_return", "ship", "unallocate", "unallocate_units", "unshipped_units", "warehouse_of",
 ]  # fmt: skip

@@ -228,12 +228,26 @@ def left_of(line: LineSplit) -> int:
     return line.merchant_fen - up_to(line.paid_fen, funds.all(), parts, line.quantity, line.refunded).parts.merchant
 
 
-def reverse(order_id: int, units: Sequence[Units], cause: str, memo: str, maker: Actor = SYSTEM) -> int:
-    """Take units of an order back from everybody in proportion; returns the cash that is the buyer's again, in fen.
+@dataclass(frozen=True)
+class Given:
+    """What the buyer really gets for units, when it is not just their worth: less a fee, or less after a compensation, in fen.
 
-    A released order is taken from the merchant's balance; what the balance lacks becomes a receivable. The caller makes sure that
-    `cause` happens once. Raises Conflict(`split.units`) when more units are wanted than are left, RunAgain when the order moves
-    at the same time.
+    Fees of a pickup are the carrier's; whatever else the units are worth beyond cash_fen stays with the merchant, who paid it before.
+    """
+
+    cash_fen: int
+    buyer_fee_fen: int = 0
+    merchant_fee_fen: int = 0
+
+
+def reverse(
+    order_id: int, units: Sequence[Units], cause: str, memo: str, maker: Actor = SYSTEM, given: Given | None = None
+) -> int:
+    """Take units of an order back from everybody in proportion; returns the cash they are worth, in fen.
+
+    A released order is taken from the merchant's balance; what the balance, or a frozen order, lacks becomes a receivable. The
+    caller makes sure that `cause` happens once. given: what the buyer gets, default the cash. Raises Conflict(`split.units`) when
+    more units are wanted than are left, RunAgain when the order moves at the same time.
     """
     row = ensure_split(order_id)
     merchant_id, account = row.merchant_id, "payable" if row.status == "released" else "frozen"
@@ -246,19 +260,41 @@ def reverse(order_id: int, units: Sequence[Units], cause: str, memo: str, maker:
         if line is None or unit.count < 1 or line.refunded + unit.count > line.quantity:
             raise Conflict("split.units", "可退数量不足，请刷新后再试")
         worth, programmes = worth_of(line, unit.count)
-        given = _lines(merchant_id, account, worth, programmes, "refund")
-        booked += [Line(x.kind, -x.amount_fen, x.owner_id, x.subject) for x in given]
+        shares = _lines(merchant_id, account, worth, programmes, "refund")
+        booked += [Line(x.kind, -x.amount_fen, x.owner_id, x.subject) for x in shares]
         cash += worth.cash
         merchant += worth.parts.merchant
         before = line.refunded
         if not cas.change(LineSplit, line.id, where={"refunded": before}, values={"refunded": before + unit.count}):
             raise RunAgain("the line is being refunded by another worker")
-    _move(row, row.net_fen - merchant, all_back=all_back)
-    if account == "payable":
-        booked += _shortage(merchant_id, merchant)
+    if given is not None:
+        kept = cash - given.cash_fen - given.buyer_fee_fen - given.merchant_fee_fen
+        fees = given.buyer_fee_fen + given.merchant_fee_fen
+        booked += [Line("refund", cash - given.cash_fen), Line("logistics", -fees), Line(account, -kept, merchant_id)]
+        merchant -= kept
+    _take(row, merchant, booked, all_back=all_back)
     about = About(memo, order_id=order_id, merchant_id=merchant_id, maker=maker)
     ledger.post("reversal", cause, booked, about)
     return cash
+
+
+def compensate(order_id: int, amount_fen: int, cause: str, memo: str) -> None:
+    """Book money the buyer gets while the goods stay with the buyer: the merchant bears it, from wherever its money stands."""
+    row = ensure_split(order_id)
+    merchant_id, account = row.merchant_id, "payable" if row.status == "released" else "frozen"
+    booked = [Line(account, amount_fen, merchant_id), Line("refund", -amount_fen)]
+    _take(row, amount_fen, booked, all_back=False)
+    ledger.post("compensation", cause, booked, About(memo, order_id=order_id, merchant_id=merchant_id))
+
+
+def _take(row: OrderSplit, wanted_fen: int, booked: list[Line], *, all_back: bool) -> None:
+    """Lower what is the merchant's of an order; adds to the booking what neither the order nor the balance can pay."""
+    merchant_id, released, net = row.merchant_id, row.status == "released", row.net_fen - wanted_fen
+    _move(row, max(net, 0), all_back=all_back)
+    if released:
+        booked += _shortage(merchant_id, wanted_fen)
+    elif net < 0:
+        booked += [Line("receivable", -net, merchant_id), Line("frozen", net, merchant_id)]
 
 
 def _all_back(lines: dict[int, LineSplit], units: Sequence[Units]) -> bool:
@@ -267,8 +303,8 @@ def _all_back(lines: dict[int, LineSplit], units: Sequence[Units]) -> bool:
 
 
 def _move(row: OrderSplit, net_fen: int, *, all_back: bool) -> None:
-    """Take the order's version, so that a release and a reversal cannot overlap."""
-    status = "reversed" if all_back and row.status == "frozen" else row.status
+    """Take the order's version, so that a release and a reversal cannot overlap; an order with nothing left is reversed."""
+    status = "reversed" if all_back and not net_fen and row.status == "frozen" else row.status
     values = {"net_fen": net_fen, "version": row.version + 1, "status": status}
     if not cas.change(OrderSplit, row.id, where={"version": row.version, "status": row.status}, values=values):
         raise RunAgain("the order is being settled by another worker")

@@ -7,8 +7,8 @@ import io
 import pytest
 from PIL import Image
 
+from app.core import pictures
 from app.core.errors import Invalid
-from app.reviews import pictures
 
 
 def _picture(kind: str = "JPEG", size: tuple[int, int] = (60, 40), **options: object) -> bytes:

@@ -1,4 +1,4 @@
-"""Review pictures are decoded and written anew: only pixels survive, no EXIF, no appended data."""
+"""Pictures people upload are decoded and written anew: only pixels survive, no EXIF, no appended data."""
 
 from __future__ import annotations
 
