@@ -11,6 +11,7 @@ THINGS = {
     "freight": "运费模板", "promise": "时效承诺", "holiday": "配送日历",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
     "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款", "aftersale": "售后",
+    "order_case": "异常订单", "invoice": "发票",
 }  # fmt: skip
 VERBS = {
     "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",
@@ -30,6 +31,10 @@ VERBS = {
     "failed": "登记失败",
     "tracked": "启用批次管理", "blocked": "隔离", "recalled": "召回", "reopened": "解除隔离", "quarantined": "隔离部分",
     "restored": "恢复", "scrapped": "报废", "bound": "设置运费", "unbound": "取消单独运费",
+    "raised": "登记", "given_back": "退回", "lifted": "放行", "divided": "拆分", "bundled": "合并发货",
+    "unbundled": "取消合并发货",
+    "readdressed": "修改收货地址", "readdress_asked": "申请修改收货地址", "readdress_refused": "拒绝修改收货地址",
+    "red": "红冲", "wanted": "申请",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip
 

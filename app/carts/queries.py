@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sqlalchemy import and_, bindparam, func, select
 
@@ -19,6 +20,8 @@ from app.merchants.queries import Shop
 from app.promotions import pricing
 from app.promotions import queries as promotions
 from app.promotions.queries import Buyer
+
+NO_CHOICE: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,18 @@ def selection(account_id: int) -> tuple[list[tuple[int, int]], dict[int, Offer],
 
 def price(
     picked: Sequence[tuple[int, int]], known: Mapping[int, Offer] | None = None, buyer: Buyer = promotions.GUEST,
-    coupons: frozenset[int] | None = None,
+    coupons: frozenset[int] | None = None, modes: Mapping[int, str] = NO_CHOICE,
 ) -> tuple[pricing.Quote, dict[int, Offer], dict[int, Shop]]:  # fmt: skip
     """Quote (sku_id, quantity) pairs at present prices with the coupons chosen (None: the best ones).
 
+    modes: how the buyer wants each merchant's goods; without a choice the shop's usual way. What does not travel costs no freight.
     Two queries, one when the offers are known, and those of `promotions.context`. Raises KeyError for an unknown SKU.
     """
     offers = dict(known) if known is not None else catalog.offers([sku_id for sku_id, _ in picked])
     shops = merchants.shops(sorted({offer.merchant_id for offer in offers.values()}))
     lines = [_line(offers[sku_id], quantity) for sku_id, quantity in picked]
-    return pricing.quote(promotions.context(_freight(shops, buyer.area_code), buyer, coupons), lines), offers, shops
+    rules = _freight(shops, offers.values(), buyer.area_code, modes)
+    return pricing.quote(promotions.context(rules, buyer, coupons), lines), offers, shops
 
 
 def _line(offer: Offer, quantity: int) -> pricing.Line:
@@ -97,20 +102,36 @@ def _line(offer: Offer, quantity: int) -> pricing.Line:
     )  # fmt: skip
 
 
-def _freight(shops: Mapping[int, Shop], area_code: str) -> dict[int, pricing.MerchantRule]:
+def _freight(
+    shops: Mapping[int, Shop], offers: Iterable[Offer], area_code: str, modes: Mapping[int, str] = NO_CHOICE
+) -> dict[int, pricing.MerchantRule]:
+    """Return each shop's freight rule; nothing is charged where the buyer fetches the goods or buys services only."""
+    none, sent = pricing.MerchantRule(0, 0), travelling(shops, offers, modes)
     return {
-        shop.id: pricing.MerchantRule(shop.freight_fen, shop.free_over_fen, delivery.plan(shop, area_code)) for shop in shops.values()
+        shop.id: pricing.MerchantRule(shop.freight_fen, shop.free_over_fen, delivery.plan(shop, area_code)) if shop.id in sent else none
+        for shop in shops.values()
     }
 
 
-def promised(quote: pricing.Quote, shops: Mapping[int, Shop], area_code: str) -> dict[int, delivery.Promise]:
-    """Return what each shop promises for its part of a quote; no query while no promise is capped or bound to a warehouse."""
+def travelling(shops: Mapping[int, Shop], offers: Iterable[Offer], modes: Mapping[int, str] = NO_CHOICE) -> set[int]:
+    """Return the shops that send something: not a service, and in a way that travels."""
+    sent = {offer.merchant_id for offer in offers if not _is_service(offer)}
+    return {m for m in sent if m in shops and (modes.get(m) or shops[m].ways[0]) in merchants.TRAVELS}
+
+
+def _is_service(offer: Offer) -> bool:
+    category = catalog.find_category(offer.category_id)
+    return category is not None and bool(category.is_service)
+
+
+def promised(quote: pricing.Quote, shops: Mapping[int, Shop], area_code: str, sent: Collection[int]) -> dict[int, delivery.Promise]:
+    """Return what each shop that sends something (sent) promises; no query while no promise is capped or bound to a warehouse."""
     if not any(shop.delivery_revision for shop in shops.values()):
         return {}
     goods: dict[int, list[pricing.Line]] = {}
     for line in quote.lines:
         goods.setdefault(line.merchant_id, []).append(line)
-    return delivery.promises_for(shops.values(), area_code, goods)
+    return delivery.promises_for([shop for shop in shops.values() if shop.id in sent], area_code, goods)
 
 
 # The owner's usable cart: a guest's ends after its time, an account's does not.
@@ -164,7 +185,9 @@ def view(account_id: int, guest_token: str, scanned_merchant_id: int = 0, area_c
     units, priced = sum(row.quantity for row in rows), [_line(line.offer, line.quantity) for line in chosen if line.offer]
     if not priced:
         return CartView(by_shop, invalid, None, units, {}, None)
-    context = promotions.context(_freight(shops, area_code), Buyer(account_id, scanned_merchant_id, area_code=area_code))
+    bought = [line.offer for line in chosen if line.offer]
+    rules = _freight(shops, bought, area_code)
+    context = promotions.context(rules, Buyer(account_id, scanned_merchant_id, area_code=area_code))
     total = pricing.quote(context, priced)
     steps = promotions.progress(total, [rule for rule in context.rules if rule.runs_at(context.at)])
     nearest = min((step for step in steps if step.gap_fen), key=lambda step: step.gap_fen, default=None)

@@ -77,6 +77,8 @@ class CategoryForm(CleanForm):
     parent_id = SelectField("上级类目", coerce=int, validate_choice=False, default=0)
     sort = IntegerField("排序", [InputRequired("请填写排序")], default=0)
     document_required = SelectField("必备资料", choices=[("-", "不要求"), *gate.DOCUMENT_NAMES.items()])
+    cold_chain = SelectField("储运条件", choices=list(COLD_CHAIN.items()), default="ambient")
+    is_service = BooleanField("到店服务，不寄送")
 
 
 class AttributeForm(CleanForm):

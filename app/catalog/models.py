@@ -15,6 +15,7 @@ class Category(Base):
     """A node of the category tree (two levels); document_required names a document kind the publish gate demands.
 
     return_exclusion: why its goods are outside the seven days without reason (T34), '-' = they are inside.
+    cold_chain is the warmest its goods may travel, is_service says that they are performed, not sent.
     """
 
     __tablename__ = "catalog_category"
@@ -26,6 +27,8 @@ class Category(Base):
     sort: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     document_required: Mapped[str] = text_column(20, default="-")
     return_exclusion: Mapped[str] = text_column(12, default="-")
+    cold_chain: Mapped[str] = text_column(16, default="ambient")
+    is_service: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     product_count: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     __table_args__ = (UniqueConstraint("code"), Index("ix_catalog_category__parent", "parent_id", "sort"))
 

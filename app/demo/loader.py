@@ -22,7 +22,7 @@ from app.core.db import release_session, session
 from app.core.errors import Forbidden
 from app.core.ids import new_id
 from app.core.tx import transaction
-from app.demo import art, content, delivery, promotions, region, settlement
+from app.demo import art, content, delivery, orders, promotions, region, settlement
 from app.demo.accounts import MERCHANT_LOGIN, PASSWORD, STAFF
 from app.demo.goods import Batch, Extra
 from app.identity import queries as identity_queries
@@ -57,6 +57,7 @@ def load() -> str:
         content.load()
         promotions.load()
     settlement.load()
+    orders.load()
     with transaction():
         delivery.load()  # last: the orders above were made at the shops' flat freight
     _forget_reads(made)
@@ -108,7 +109,8 @@ def _categories() -> int:
         session.flush()  # the children name their parent
         for order, (child, child_name) in enumerate(children):
             category = catalog.create_category(
-                SYSTEM, code=child, name=child_name, parent_id=parent.id, icon=icon, sort=order, document_required=document
+                SYSTEM, code=child, name=child_name, parent_id=parent.id, icon=icon, sort=order, document_required=document,
+                cold_chain=region.COLD.get(child, "ambient"),
             )
             catalog.create_attribute(
                 SYSTEM, category.id, code="origin", name="产地", kind="text", is_facet=True, is_required=document != "-"
@@ -146,6 +148,7 @@ def _shop(number: int) -> int:
     merchants.approve(SYSTEM, merchant.id)
     merchant = session.get_one(Merchant, merchant.id)
     merchant.freight_fen, merchant.free_over_fen = 800, 9_900
+    merchant.delivery_modes = region.WAYS[number % len(region.WAYS)]
     session.flush()
     batch = Batch(merchant.id, merchant.area_code)
     for position in range(PER_SHOP + (1 if number < 30 else 0)):

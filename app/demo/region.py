@@ -19,6 +19,10 @@ CATEGORIES = (
     ("gift", "礼盒文创", "gift", "-", (("giftbox", "特产礼盒"),)),
 )  # fmt: skip
 
+# category code -> how cold its goods travel, where not ambient; ways of getting goods, shop by shop
+COLD = {"aquatic": "frozen", "meat": "chilled", "berry": "chilled"}
+WAYS = ("express", "express,local,pickup", "express,pickup")
+
 # category code -> (motif, main colour, second colour, unit, option name, option values, price range in yuan, names)
 GOODS = {
     "citrus": ("round", "#f08a24", "#3f8f3f", "箱", "规格", ("5 斤装", "10 斤装"), (29, 68), ("脐橙", "蜜柚", "沃柑", "砂糖橘", "金桔", "椪柑")),

@@ -24,19 +24,19 @@ BUILT_IN_ROLES = (
     RoleSpec(
         "merchant", "owner", "店主",
         ("dashboard.merchant", "shop.edit", "product.view", "product.edit", "product.import", "stock.view", "stock.adjust",
-         "merchant_order.view", "merchant_order.ship", "review.reply", "merchant_promotion.view", "merchant_promotion.edit",
-         "funds.view", "funds.manage", "freight.edit", "merchant_aftersale.view", "merchant_aftersale.handle"),
+         "merchant_order.view", "merchant_order.manage", "merchant_order.ship", "review.reply", "merchant_promotion.view",
+         "merchant_promotion.edit", "funds.view", "funds.manage", "freight.edit", "merchant_aftersale.view", "merchant_aftersale.handle"),
     ),
     RoleSpec(
         "merchant", "clerk", "店员",
-        ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.ship", "merchant_promotion.view",
-         "merchant_aftersale.view"),
+        ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.manage", "merchant_order.ship",
+         "merchant_promotion.view", "merchant_aftersale.view"),
     ),
     RoleSpec(
         "operator", "operations", "运营岗",
-        ("dashboard.operator", "merchant.view", "order.view", "stock.monitor", "content.edit", "payment.view", "review.moderate",
-         "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue", "delivery.manage", "aftersale.view",
-         "aftersale.arbitrate"),
+        ("dashboard.operator", "merchant.view", "order.view", "order.case", "stock.monitor", "content.edit", "payment.view",
+         "review.moderate", "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue", "delivery.manage",
+         "aftersale.view", "aftersale.arbitrate"),
     ),
     RoleSpec(
         "operator", "reviewer", "审核岗",

@@ -8,12 +8,14 @@ from wtforms import (
     FileField,
     PasswordField,
     SelectField,
+    SelectMultipleField,
     StringField,
     TextAreaField,
 )
 from wtforms.validators import DataRequired, Length, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
 
-from app.merchants.queries import LICENCE_KINDS
+from app.merchants.queries import DELIVERY_MODES, LICENCE_KINDS
 from app.web.forms import CleanForm, MoneyField, Required
 
 
@@ -42,6 +44,7 @@ class ShopForm(CleanForm):
     street = StringField("经营地址", [Length(max=120)])
     freight_fen = MoneyField("运费", [Required()])
     free_over_fen = MoneyField("满额包邮", [Required()])
+    ways = SelectMultipleField("交付方式", choices=list(DELIVERY_MODES.items()), option_widget=CheckboxInput(), widget=ListWidget())
     logo = FileField("店铺标志")
 
 

@@ -68,7 +68,7 @@ def _shop_page(form: ShopForm | None = None, licence: LicenceForm | None = None)
     return render_template(
         "merchants/merchant/shop.html",
         merchant=merchant,
-        form=form or ShopForm(obj=merchant),
+        form=form or ShopForm(obj=merchant, ways=merchant.delivery_modes.split(",")),
         licence_form=licence or LicenceForm(),
         licences=queries.list_licences(merchant.id),
         kinds=queries.LICENCE_KINDS,

@@ -15,6 +15,7 @@ class Merchant(Base):
 
     freight_fen applies to an order below free_over_fen of goods (0 = never free), until the shop has freight templates.
     delivery_revision names the state of its delivery rules (templates, promises), NULL while it has none.
+    delivery_modes: how buyers may get their goods, words of `merchants.queries.DELIVERY_MODES` parted by commas, the usual one first.
     """
 
     __tablename__ = "merchant"
@@ -32,6 +33,7 @@ class Merchant(Base):
     freight_fen: Mapped[int] = fen(default=0)
     free_over_fen: Mapped[int] = fen(default=0)
     delivery_revision: Mapped[int | None] = mapped_column(BigInteger, nullable=True)
+    delivery_modes: Mapped[str] = text_column(60, default="express")
     product_count: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
     reject_reason: Mapped[str | None] = text_column(300, nullable=True)
     applied_at: Mapped[datetime] = instant()

@@ -16,10 +16,12 @@ from app.merchants.models import Licence, Merchant
 from security.masking import mask_phone
 
 __all__ = [
-    "LICENCE_KINDS", "STATUSES", "Licence", "Merchant", "Shop", "Standing", "contact_phone", "count_by_status", "find",
-    "get_by_code",
+    "DELIVERY_MODES", "LICENCE_KINDS", "STATUSES", "TRAVELS", "Licence", "Merchant", "Shop", "Standing", "contact_phone",
+    "count_by_status", "find", "get_by_code",
     "get_for", "get_merchant", "get_public", "list_for_review", "list_licences", "missing", "shops", "standing",
 ]  # fmt: skip
+DELIVERY_MODES = {"express": "快递", "local": "同城配送", "pickup": "到店自提"}
+TRAVELS = frozenset({"express", "local"})
 STATUSES = {"applied": "待审核", "active": "营业中", "rejected": "已驳回", "suspended": "已暂停", "closed": "已关闭"}
 LICENCE_KINDS = {"business": "营业执照", "food": "食品经营许可证", "production": "生产许可证", "other": "其他证照"}
 
@@ -36,6 +38,12 @@ class Shop:
     status: str
     logo_key: str
     delivery_revision: int = 0
+    delivery_modes: str = "express"
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Return how buyers may get their goods, the usual way first."""
+        return tuple(self.delivery_modes.split(","))
 
 
 def missing() -> NotFound:
@@ -84,7 +92,7 @@ def get_by_code(code: str) -> Merchant:
 
 _SHOPS = select(
     Merchant.id, Merchant.shop_name, Merchant.area_code, Merchant.freight_fen, Merchant.free_over_fen, Merchant.status,
-    Merchant.logo_key, Merchant.delivery_revision,
+    Merchant.logo_key, Merchant.delivery_revision, Merchant.delivery_modes,
 ).where(Merchant.id.in_(bindparam("ids", expanding=True)))  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import select, update
@@ -155,9 +156,12 @@ def reapply(actor: Actor) -> None:
 
 def edit_shop(
     actor: Actor, *, shop_name: str, intro: str | None = None, street: str = "-", freight_fen: int = 0,
-    free_over_fen: int = 0, logo_key: str | None = None,
+    free_over_fen: int = 0, logo_key: str | None = None, ways: Sequence[str] | None = None,
 ) -> Merchant:  # fmt: skip
-    """Change one's shop profile and freight rule (freight below free_over_fen of goods; 0 = never free)."""
+    """Change one's shop profile and freight rule (freight below free_over_fen of goods; 0 = never free).
+
+    ways: how buyers may get their goods, the first known one becomes the usual way; None leaves them.
+    """
     actor.require("shop.edit")
     merchant = queries.get_for(actor, actor.merchant_id)
     if not 0 <= freight_fen <= MAX_FREIGHT_FEN:
@@ -168,9 +172,14 @@ def edit_shop(
     merchant.intro = clean(intro)[:500] or None
     merchant.street = clean(street)[:120] or "-"
     merchant.freight_fen, merchant.free_over_fen = freight_fen, free_over_fen
+    if ways is not None:
+        kept = [mode for mode in queries.DELIVERY_MODES if mode in ways]
+        if not kept:
+            raise Invalid("merchant.ways", "请至少选择一种交付方式", field="ways")
+        merchant.delivery_modes = ",".join(kept)
     if logo_key:
         merchant.logo_key = logo_key
-    detail = {"freight_fen": freight_fen, "free_over_fen": free_over_fen}
+    detail = {"freight_fen": freight_fen, "free_over_fen": free_over_fen, "ways": merchant.delivery_modes}
     audit.record(actor, "merchant.shop_edited", "merchant", merchant.id, detail=detail)
     return merchant
 

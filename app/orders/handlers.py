@@ -7,14 +7,16 @@ from collections.abc import Sequence
 
 from app.catalog import service as catalog
 from app.core.events import in_batches
-from app.orders import queries
+from app.orders import cases, queries
 from app.orders.events import OrderPaid
 
 
 @in_batches
 def on_order_paid(paid: Sequence[OrderPaid]) -> None:
-    """Count the units sold on their products; runs in one transaction with its jobs' completion, so each counts once."""
+    """Count the units sold and look for what is wrong; one transaction with the jobs' completion, so each counts once."""
+    ids = [event.order_id for event in paid]
     units: Counter[int] = Counter()
-    for line in queries.line_facts([event.order_id for event in paid]):
+    for line in queries.line_facts(ids):
         units[line.product_id] += line.quantity
     catalog.add_sold(units)
+    cases.inspect(ids)

@@ -8,9 +8,10 @@ from flask import redirect, render_template, request
 
 from app.core import clock
 from app.core.actor import Actor
+from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.identity import queries as identity
-from app.orders import queries, service, states
+from app.orders import cases, desk, queries, service, states
 from app.promotions import queries as promotions
 from app.web import access
 from app.web.figures import Figure
@@ -42,30 +43,47 @@ def index() -> str:
     status = status if status in states.NAMES else ""
     page = queries.list_for_merchant(merchant_id, status, request.args.get("cursor", ""))
     return render_template(
-        "orders/merchant/index.html", page=page, status=status, names=states.NAMES, tones=states.TONES, now=clock.now(),
+        "orders/merchant/index.html", page=page, status=status, now=clock.now(), **desk.words(),
         counts=queries.count_by_status(merchant_id), area_name=identity.area_name,
     )  # fmt: skip
 
 
-@bp.get("/orders/<int:order_id>")
-@needs("merchant_order.view")
-def detail(order_id: int) -> str:
-    """Show one order with the receiver, who is needed for shipping."""
+def _detail(order_id: int, error: str = "", status: int = 200) -> Any:
     order = queries.get_for(access.actor(), order_id)
     return render_template(
         "orders/merchant/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
         offs=promotions.summary_of(order_id),
         events=queries.timeline(order_id), receiver=queries.receiver_of(order), area=identity.area_name(order.area_code),
-        names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES,
-    )  # fmt: skip
+        cases=queries.cases_of(order_id), error=error, form=request.form, **desk.words(),
+    ), status  # fmt: skip
+
+
+@bp.get("/orders/<int:order_id>")
+@needs("merchant_order.view")
+def detail(order_id: int) -> Any:
+    """Show one order with the receiver, who is needed for shipping."""
+    return _detail(order_id)
 
 
 @bp.post("/orders/<int:order_id>/notes")
 @needs("merchant_order.view")
 def note(order_id: int) -> Any:
-    """Add a note to the timeline."""
+    """Add a note to the timeline, for the desk or for the buyer too."""
     text = request.form.get("note", "").strip()
     with transaction():
-        service.add_note(access.actor(), order_id, text)
+        service.add_note(access.actor(), order_id, text, to_buyer=request.form.get("to") == "buyer")
     flash("备注已保存" if text else "请先填写备注", "ok" if text else "warn")
+    return redirect(f"/merchant/orders/{order_id}", 303)
+
+
+@bp.post("/orders/<int:order_id>/cases")
+@needs("merchant_order.manage")
+def raise_case(order_id: int) -> Any:
+    """Put an order into the queue of abnormal ones."""
+    try:
+        with transaction():
+            cases.raise_by_hand(access.actor(), order_id, request.form.get("kind", ""), request.form.get("reason", ""))
+    except (Invalid, Conflict) as error:
+        return _detail(order_id, error.message, error.status)
+    flash("已登记异常，订单暂停发货，等待平台处理")
     return redirect(f"/merchant/orders/{order_id}", 303)

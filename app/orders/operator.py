@@ -7,9 +7,10 @@ from typing import Any
 from flask import redirect, render_template, request
 
 from app.core import clock
+from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.identity import queries as identity
-from app.orders import queries, service, states
+from app.orders import cases, desk, holds, queries, service, states
 from app.promotions import queries as promotions
 from app.web import access
 from app.web.flash import flash
@@ -27,30 +28,76 @@ def index() -> str:
     order_no, at = request.args.get("q", "").strip()[:40], clock.now()
     page = queries.list_all(status, order_no, request.args.get("cursor", ""))
     return render_template(
-        "orders/operator/index.html", page=page, status=status, names=states.NAMES, tones=states.TONES, order_no=order_no, now=at,
+        "orders/operator/index.html", page=page, status=status, order_no=order_no, now=at, **desk.words(),
         counts=queries.count_by_status(), overdue=queries.count_overdue(at), area_name=identity.area_name,
     )  # fmt: skip
 
 
-@bp.get("/orders/<int:order_id>")
-@needs("order.view")
-def detail(order_id: int) -> str:
-    """Show one order; the receiver stays masked."""
+def _detail(order_id: int, error: str = "", status: int = 200) -> Any:
     order = queries.get_for(access.actor(), order_id)
     return render_template(
         "orders/operator/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
         offs=promotions.summary_of(order_id),
-        events=queries.timeline(order_id), area=identity.area_name(order.area_code), names=states.NAMES, tones=states.TONES,
-        kinds=states.EVENT_NAMES,
-    )  # fmt: skip
+        events=queries.timeline(order_id), area=identity.area_name(order.area_code), hold_rows=holds.of(order_id),
+        cases=queries.cases_of(order_id), error=error, form=request.form, **desk.words(),
+    ), status  # fmt: skip
+
+
+@bp.get("/orders/<int:order_id>")
+@needs("order.view")
+def detail(order_id: int) -> Any:
+    """Show one order; the receiver stays masked."""
+    return _detail(order_id)
 
 
 @bp.post("/orders/<int:order_id>/notes")
 @needs("order.view")
 def note(order_id: int) -> Any:
-    """Add a note to the timeline."""
+    """Add a note to the timeline, for the desk or for the buyer too."""
     text = request.form.get("note", "").strip()
     with transaction():
-        service.add_note(access.actor(), order_id, text)
+        service.add_note(access.actor(), order_id, text, to_buyer=request.form.get("to") == "buyer")
     flash("备注已保存" if text else "请先填写备注", "ok" if text else "warn")
     return redirect(f"/operator/orders/{order_id}", 303)
+
+
+@bp.post("/orders/<int:order_id>/holds")
+@needs("order.case")
+def place_hold(order_id: int) -> Any:
+    """Stop an order by hand; the reasons of cases and risk are placed by those."""
+    reason = request.form.get("reason", "")
+    try:
+        if reason not in states.OFFICER_HOLDS:
+            raise Invalid("hold.reason", "请选择暂停原因", field="reason")
+        with transaction():
+            placed = holds.place(access.actor(), order_id, reason, request.form.get("note", ""))
+    except (Invalid, Conflict) as error:
+        return _detail(order_id, error.message, error.status)
+    flash("订单已暂停" if placed else "订单已因此暂停", "ok" if placed else "warn")
+    return redirect(f"/operator/orders/{order_id}", 303)
+
+
+@bp.post("/orders/<int:order_id>/holds/lift")
+@needs("order.case")
+def lift_hold(order_id: int) -> Any:
+    """Lift a hold that was placed by hand."""
+    reason = request.form.get("reason", "")
+    if reason not in states.OFFICER_HOLDS:
+        return _detail(order_id, "该暂停由异常单处理时解除", 409)
+    with transaction():
+        lifted = holds.lift(access.actor(), order_id, reason)
+    flash("暂停已解除" if lifted else "该暂停已经解除", "ok" if lifted else "warn")
+    return redirect(f"/operator/orders/{order_id}", 303)
+
+
+@bp.post("/orders/<int:order_id>/cases")
+@needs("order.case")
+def raise_case(order_id: int) -> Any:
+    """Put an order into the queue of abnormal ones."""
+    try:
+        with transaction():
+            case_id = cases.raise_by_hand(access.actor(), order_id, request.form.get("kind", ""), request.form.get("reason", ""))
+    except (Invalid, Conflict) as error:
+        return _detail(order_id, error.message, error.status)
+    flash("已登记异常")
+    return redirect(f"/operator/order-cases/{case_id}", 303)

@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, literal_column, select, union_all
 
-from app.core import runtime, sql
+from app.core import sql
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import NotFound
 from app.core.paging import Page, paginate
 from app.merchants.models import Merchant
-from app.orders.models import LineBack, Order, OrderEvent, OrderLine, Trade
+from app.orders import addresses
+from app.orders.models import LineBack, Order, OrderCase, OrderEvent, OrderLine, Trade
 
 COUNT_CAP = 1_000
 
@@ -129,10 +130,11 @@ def backs_for(order: Order) -> dict[int, LineBack]:
     return backs_of([order.id]) if order.case_count or order.refunded_fen else {}
 
 
-def timeline(order_id: int) -> list[OrderEvent]:
-    """Return an order's events, newest first."""
+def timeline(order_id: int, *, internal: bool = True) -> list[OrderEvent]:
+    """Return an order's events, newest first; without the internal ones for its buyer."""
     newest = (OrderEvent.at.desc(), OrderEvent.id.desc())
-    return list(session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(*newest)))
+    found = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(*newest))
+    return [event for event in found if internal or not event.data.get("internal", event.kind == "note")]
 
 
 def has_ordered(account_id: int) -> bool:
@@ -143,12 +145,7 @@ def has_ordered(account_id: int) -> bool:
 
 def receiver_of(order: Order) -> Receiver:
     """Decrypt the receiver of an order the caller may see in clear."""
-    cipher = runtime.current().cipher
-
-    def clear(column: str) -> str:
-        return cipher.decrypt(getattr(order, column), table="orders", column=column, row_id=order.id)
-
-    return Receiver(clear("receiver_enc"), clear("phone_enc"), clear("street_enc"))
+    return Receiver(*addresses.opened(order))
 
 
 def _with_shop() -> Select[Any]:
@@ -236,3 +233,34 @@ def to_review(order_ids: Sequence[int]) -> set[int]:
         return set()
     rows = select(OrderLine.order_id).where(OrderLine.order_id.in_(list(order_ids)), OrderLine.reviewed_at.is_(None))
     return set(session.scalars(rows.distinct()))
+
+
+def cases_of(order_id: int) -> list[OrderCase]:
+    """Return the cases of an order the caller may see, newest first."""
+    return list(session.scalars(select(OrderCase).where(OrderCase.order_id == order_id).order_by(OrderCase.id.desc())))
+
+
+def list_cases(view: str, kind: str = "", officer_id: int = 0, cursor: str = "", size: int = 20) -> Page[Any]:
+    """Return (case, order or None, shop name or None). view: waiting (oldest first) | mine | resolved (newest first)."""
+    statement = (
+        select(OrderCase, Order, Merchant.shop_name)
+        .outerjoin(Order, Order.id == OrderCase.order_id)
+        .outerjoin(Merchant, Merchant.id == OrderCase.merchant_id)
+    )
+    if view == "mine":
+        statement = statement.where(OrderCase.officer_id == officer_id, OrderCase.status == "claimed")
+    elif view == "resolved":
+        statement = statement.where(OrderCase.status == "resolved")
+    else:
+        statement = statement.where(OrderCase.status.in_(("open", "claimed")))
+    if kind:
+        statement = statement.where(OrderCase.kind == kind)
+    return paginate(
+        statement, [OrderCase.id], lambda r: [r[0].id], cursor=cursor, size=size, descending=view == "resolved", scalars=False
+    )
+
+
+def count_cases() -> dict[str, int]:
+    """Return how many cases wait, by kind; the queue is short, so they are counted."""
+    rows = session.execute(select(OrderCase.kind, func.count()).where(OrderCase.status.in_(("open", "claimed"))).group_by(OrderCase.kind))
+    return {kind: int(n) for kind, n in rows}

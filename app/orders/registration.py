@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.core.domain import Domain
 from app.core.periodic import Periodic
-from app.orders import handlers, merchant, operator, queries, service, storefront
+from app.orders import addresses, cases, handlers, merchant, operator, queries, service, storefront
+from app.orders import operator_cases as _cases  # noqa: F401 - adds its views to the operator blueprint
 from app.orders.events import OrderPaid
 from app.orders.permissions import PERMISSIONS
 from app.promotions import queries as promotions
@@ -18,6 +19,14 @@ def _expire() -> None:
 
 def _confirm() -> None:
     service.confirm_due()
+
+
+def _overdue() -> None:
+    cases.watch_overdue()
+
+
+def _index_older() -> None:
+    addresses.index_older()
 
 
 def _is_first_order(account_id: int) -> bool:
@@ -40,11 +49,14 @@ def domain() -> Domain:
         periodics=(
             Periodic("orders.expire_unpaid", 15, _expire, "关闭超时未付款订单并归还库存"),
             Periodic("orders.confirm_due", 600, _confirm, "到期自动确认收货"),
+            Periodic("orders.watch_overdue", 1_800, _overdue, "超时未发货的订单转异常队列"),
+            Periodic("orders.index_older", 600, _index_older, "为较早的订单补全查询索引"),
         ),
         permissions=PERMISSIONS,
         menu=(
             MenuEntry("merchant", "订单", "订单", "/merchant/orders", "shopping-cart", "merchant_order.view", 10),
             MenuEntry("operator", "交易", "订单管理", "/operator/orders", "shopping-cart", "order.view", 10),
+            MenuEntry("operator", "交易", "异常订单", "/operator/order-cases", "triangle-alert", "order.case", 15),
         ),
         start=_start,
     )

@@ -205,7 +205,7 @@ def complete(actor: Actor, order_id: int) -> None:
 def confirm_due() -> int:
     """Periodic job: confirm orders seven days after delivery, ten after shipping without a signal; returns how many.
 
-    An open after-sale case stops the clock; `confirm_after` is when what was left of it has run.
+    A hold or an open after-sale case stops it; `confirm_after` is when what was left of it has run.
     """
     trade, at = runtime.current().settings.trade, clock.now()
     delivered = at - timedelta(days=trade.auto_confirm_after_days)
@@ -215,6 +215,7 @@ def confirm_due() -> int:
         select(Order.id)
         .where(
             Order.status == "shipped",
+            Order.hold == "-",
             Order.case_count == 0,
             (Order.confirm_after <= at) | (Order.confirm_after.is_(None) & on_time),
         )
@@ -251,9 +252,9 @@ def mark_reviewed(line_id: int) -> None:
     cas.change(OrderLine, line_id, where={"reviewed_at": None}, values={"reviewed_at": clock.now()})
 
 
-def add_note(actor: Actor, order_id: int, note: str) -> None:
-    """Add a note to the order's timeline. Raises NotFound."""
+def add_note(actor: Actor, order_id: int, note: str, *, to_buyer: bool = False) -> None:
+    """Add a note to the order's timeline, for merchant and operators or for the buyer too. Raises NotFound."""
     queries.get_for(actor, order_id)
     if clean(note):
-        add_event(order_id, "note", actor, clean(note)[:300])
-        audit.record(actor, "order.noted", "order", order_id)
+        add_event(order_id, "note", actor, clean(note)[:300], internal=not to_buyer)
+        audit.record(actor, "order.noted", "order", order_id, detail={"to_buyer": to_buyer})

@@ -14,7 +14,8 @@ from app.core.tx import transaction
 from app.delivery import destination
 from app.identity import queries as identity
 from app.identity.queries import AddressView
-from app.orders import closing, queries, service, states
+from app.merchants.queries import DELIVERY_MODES
+from app.orders import closing, grouping, placing, queries, service, states
 from app.promotions import queries as promotions
 from app.promotions import scanning
 from app.promotions.pricing import Quote, Verdict
@@ -40,6 +41,14 @@ def _coupons() -> frozenset[int] | None:
     if not all(value.isdigit() and len(value) < 20 for value in chosen):
         raise Invalid("checkout.coupon", "优惠券不正确")
     return frozenset(int(value) for value in chosen) - {0} if chosen else None
+
+
+def _modes() -> dict[int, str]:
+    """Return the delivery modes chosen on the page (`mode-<shop>`). Raises Invalid for a word nobody offers."""
+    chosen = {name[5:]: value for name, value in request.values.items() if name.startswith("mode-")}
+    if not all(key.isdigit() and len(key) < 20 and value in DELIVERY_MODES for key, value in chosen.items()):
+        raise Invalid("order.mode", "配送方式不正确")
+    return {int(key): value for key, value in chosen.items()}
 
 
 def _bought_now() -> list[tuple[int, int]]:
@@ -70,16 +79,19 @@ def _page(status: int = 200, message: str = "") -> Any:
     addresses = identity.list_addresses(account)
     area_code = _area_of(addresses)
     try:
-        quote, offers, shops = carts.price(picked, known, Buyer(account, _scanned(), area_code=area_code), _coupons())
+        modes = _modes()
+        quote, offers, shops = carts.price(picked, known, Buyer(account, _scanned(), area_code=area_code), _coupons(), modes)
     except KeyError:
         raise Conflict("product.unavailable", "商品已下架") from None
     gone = next((o for o in offers.values() if not o.is_buyable), None)
     if gone is not None:
         raise Conflict("product.unavailable", f"“{gone.title}”{gone.reason}")
+    ways, sent = placing.chosen_modes(modes, shops), carts.travelling(shops, offers.values(), modes)
     html = render_template(
         "orders/storefront/checkout.html", quote=quote, offers=offers, shops=shops, addresses=addresses,
-        promises=carts.promised(quote, shops, area_code), area_code=area_code, verdicts=_verdicts(quote),
-        key=random_token(18), message=message,
+        promises=carts.promised(quote, shops, area_code, sent), area_code=area_code, verdicts=_verdicts(quote),
+        parts=grouping.divide(quote, placing.handling_of(offers), ways), chosen_modes=ways,
+        modes=grouping.MODES, temperatures=grouping.TEMPERATURES, key=random_token(18), message=message,
         sku=request.values.get("sku", ""), qty=request.values.get("qty", ""), from_cart=known is not None,
         areas=identity.list_areas(), chosen=request.form.get("address_id", ""), form=request.form,
     )  # fmt: skip
@@ -132,6 +144,7 @@ def place() -> Any:
         picked, int(address) if address != NEW else 0, request.form.get("quote_hash", ""), int(total) if total.isdigit() else -1,
         request.form.get("idempotency_key", ""), notes, from_cart, _new_address() if address == NEW else None,
         _coupons(), _scanned(), {int(k[8:]): v for k, v in request.form.items() if k.startswith("promise-") and k[8:].isdigit()},
+        _modes(),
     )  # fmt: skip
     try:
         with transaction():
@@ -180,8 +193,8 @@ def detail(order_id: int) -> str:
     order = queries.get_for(access.actor(), order_id)
     return render_template(
         "orders/storefront/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
-        trade=queries.trade_of(order),
-        offs=promotions.summary_of(order_id), events=queries.timeline(order_id), receiver=queries.receiver_of(order),
+        trade=queries.trade_of(order), offs=promotions.summary_of(order_id), events=queries.timeline(order_id, internal=False),
+        receiver=queries.receiver_of(order), modes=grouping.MODES, temperatures=grouping.TEMPERATURES,
         area=identity.area_name(order.area_code),
         names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES, tab="orders", to_review=queries.to_review([order_id]),
     )  # fmt: skip

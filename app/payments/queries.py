@@ -59,6 +59,17 @@ def list_refunds(status: str = "", cursor: str = "", size: int = 20) -> Page[Ref
     return paginate(statement, [Refund.id], lambda r: [r.id], cursor=cursor, size=size)
 
 
+def trade_of_notice(notice_row_id: int) -> int:
+    """Return the trade a notice's payment belongs to, 0 when the payment is not ours."""
+    found = session.scalar(
+        select(PaymentIntent.trade_id)
+        .join(PaymentAttempt, PaymentAttempt.intent_id == PaymentIntent.id)
+        .join(ChannelNotice, ChannelNotice.payment_no == PaymentAttempt.payment_no)
+        .where(ChannelNotice.id == notice_row_id)
+    )
+    return found or 0
+
+
 def unsettled() -> list[dict[str, Any]]:
     """Return paid notices that are neither applied nor refunded (the checker of the proof runs expects none)."""
     rows = session.execute(select(ChannelNotice.id, ChannelNotice.payment_no).where(ChannelNotice.state == "received"))

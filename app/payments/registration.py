@@ -9,6 +9,7 @@ from app.core.periodic import Periodic
 from app.orders import closing
 from app.orders.events import OrderCancelled
 from app.payments import channels, commands, gateway, handlers, openapi, operator, refunding, service, simulator, storefront
+from app.payments.events import StrayPaymentReceived
 from app.payments.permissions import PERMISSIONS
 from app.web.menus import MenuEntry
 
@@ -43,7 +44,9 @@ def domain() -> Domain:
     return Domain(
         name="payments",
         routes=(storefront.bp, openapi.bp, operator.bp),
-        handlers=((OrderCancelled, handlers.on_order_cancelled),),
+        handlers=(
+            (OrderCancelled, handlers.on_order_cancelled), (StrayPaymentReceived, handlers.on_stray_payment_received),
+        ),
         jobs=((service.APPLY_JOB, _apply), (simulator.DELIVER_JOB, _simulated)),
         outside_jobs=(
             (refunding.REFUND_JOB, _refund), (refunding.ASK_REFUND_JOB, _ask_refund), (service.ASK_JOB, _ask), (handlers.CLOSE_JOB, _close),

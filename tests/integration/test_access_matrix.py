@@ -52,6 +52,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "merchant_fulfilment.ship": {"carrier": "sf", "tracking_no": "SF1234567890123"},
     "merchant_inventory.change": {"delta": "5", "cause": "77"},
     "merchant_orders.note": {"note": "看到了"},
+    "merchant_orders.raise_case": {"kind": "other", "reason": "异常"},
     "merchant_reviews.reply": {"reply": "谢谢"},
 }
 FILES = {"merchant_aftersales.picture", "merchant_catalog.import_result", "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf"}

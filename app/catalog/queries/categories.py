@@ -35,6 +35,8 @@ class CategoryView:
     document_required: str
     product_count: int
     return_exclusion: str = "-"
+    cold_chain: str = "ambient"
+    is_service: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ def list_categories() -> list[CategoryView]:
         return _cached[0][1]
     c = Category
     rows = session.execute(
-        select(c.id, c.code, c.name, c.parent_id, c.icon, c.sort, c.document_required, c.product_count, c.return_exclusion)
+        select(
+            c.id, c.code, c.name, c.parent_id, c.icon, c.sort, c.document_required, c.product_count, c.return_exclusion, c.cold_chain,
+            c.is_service,
+        )
     )
     found = sorted((CategoryView(*row) for row in rows), key=lambda v: (v.parent_id != 0, v.parent_id, v.sort, v.id))
     _cached[:] = [(time.monotonic() + TTL_S, found)]

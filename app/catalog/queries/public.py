@@ -42,6 +42,7 @@ class Offer:
     tag_names: tuple[str, ...]
     is_buyable: bool
     reason: str
+    cold_chain: str = "ambient"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ _OFFERS = (
     select(
         Sku.id, Sku.product_id, Sku.merchant_id, Product.category_id, Product.title, Sku.option_key, Product.image_key,
         Sku.price_fen, Product.version, Sku.weight_g, Product.area_code, Product.tag_names, Product.review, Product.shelf,
-        Sku.is_active, Merchant.status,
+        Sku.is_active, Merchant.status, Product.cold_chain,
     )
     .join(Product, Product.id == Sku.product_id)
     .join(Merchant, Merchant.id == Sku.merchant_id)
@@ -115,7 +116,7 @@ def offers(sku_ids: Sequence[int]) -> dict[int, Offer]:
     found = {}
     for row in sql.read(_OFFERS, {"sku_ids": list(set(sku_ids))}):
         reason = _reason(row[12], row[13], bool(row[14]), row[15])
-        found[row[0]] = Offer(*row[:11], tuple(row[11] or ()), not reason, reason)
+        found[row[0]] = Offer(*row[:11], tuple(row[11] or ()), not reason, reason, row[16])
     return found
 
 

@@ -11,6 +11,7 @@ from app.audit import service as audit
 from app.catalog import gate, queries
 from app.catalog.models import AttributeDef, AttributeValue, Category
 from app.catalog.queries.categories import forget
+from app.catalog.service.inputs import COLD_CHAIN
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound
@@ -37,7 +38,7 @@ def _required(kind: str) -> str:
 
 def create_category(
     actor: Actor, *, code: str, name: str, parent_id: int = 0, icon: str = "package", sort: int = 0,
-    document_required: str = "-",
+    document_required: str = "-", cold_chain: str = "ambient", is_service: bool = False,
 ) -> Category:  # fmt: skip
     """Add a category, at most two levels deep. Raises Invalid(`category.*`), Conflict(`category.code_taken`)."""
     actor.require("category.edit")
@@ -47,7 +48,7 @@ def create_category(
         raise Invalid("category.depth", "类目最多两级", field="parent_id")
     category = Category(
         id=new_id(), code=code, name=_name(name), parent_id=parent_id, icon=icon, sort=sort,
-        document_required=_required(document_required), product_count=0,
+        document_required=_required(document_required), cold_chain=_cold_chain(cold_chain), is_service=int(is_service), product_count=0,
     )  # fmt: skip
     try:
         with session.begin_nested():
@@ -60,17 +61,26 @@ def create_category(
     return category
 
 
+def _cold_chain(word: str) -> str:
+    if word not in COLD_CHAIN:
+        raise Invalid("category.cold_chain", "请选择储运条件", field="cold_chain")
+    return word
+
+
 def edit_category(
-    actor: Actor, category_id: int, *, name: str, sort: int = 0, document_required: str = "-", icon: str = ""
-) -> Category:
+    actor: Actor, category_id: int, *, name: str, sort: int = 0, document_required: str = "-", icon: str = "",
+    cold_chain: str = "ambient", is_service: bool = False,
+) -> Category:  # fmt: skip
     """Change a category. Raises NotFound, Invalid(`category.*`)."""
     actor.require("category.edit")
     category = queries.get_category(category_id)
     category.name, category.sort = _name(name), sort
     category.document_required = _required(document_required)
     category.icon = icon or category.icon
+    category.cold_chain, category.is_service = _cold_chain(cold_chain), int(is_service)
     forget()
-    audit.record(actor, "category.edited", "category", category_id, detail={"document": document_required})
+    detail = {"document": document_required, "cold_chain": cold_chain, "is_service": is_service}
+    audit.record(actor, "category.edited", "category", category_id, detail=detail)
     return category
 
 

@@ -5,7 +5,7 @@ Rows are written coupons first, then uses, then the shared rule rows in id order
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import case, delete, select, update
@@ -15,7 +15,7 @@ from app.core.db import session
 from app.core.errors import Conflict
 from app.core.ids import new_id
 from app.promotions.models import Coupon, PromotionAdjustment, PromotionRule, PromotionUse
-from app.promotions.pricing import Adjustment, Quote, Share
+from app.promotions.pricing import Adjustment, Quote, Share, spread
 from app.promotions.queries import active
 from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
@@ -30,29 +30,46 @@ class PromotionGone(Conflict):
 
 
 def hold(
-    trade_id: int, account_id: int, quote: Quote, order_ids: Mapping[int, int], line_ids: Mapping[int, int]
-) -> None:
+    trade_id: int, account_id: int, quote: Quote, order_ids: Mapping[int, int], line_ids: Mapping[int, int],
+    relief: Mapping[int, Sequence[tuple[int, int]]],
+) -> None:  # fmt: skip
     """Freeze the adjustments of a quote, lock its coupons, count uses of limited rules. Nothing is written without adjustments.
 
-    order_ids: by merchant id; line_ids: by SKU id. Raises CouponGone(`coupon.gone`), PromotionGone(`promotion.gone`).
+    order_ids, line_ids: by SKU id; relief: by merchant id the (order id, fen) the freight relief was spread to.
+    Raises CouponGone(`coupon.gone`), PromotionGone(`promotion.gone`).
     """
     if not quote.adjustments:
         return
-    rows = [_row(trade_id, adjustment, share, order_ids, line_ids) for adjustment in quote.adjustments for share in adjustment.shares]
+    rows = []
+    for adjustment in quote.adjustments:
+        for share in adjustment.shares:
+            if share.sku_id:
+                rows.append(_row(trade_id, adjustment, share, order_ids[share.sku_id], line_ids[share.sku_id]))
+            else:
+                parts = _divided(share, relief[share.merchant_id])
+                rows += [_row(trade_id, adjustment, part, order_id, 0) for order_id, part in parts]
     sql.add_all(PromotionAdjustment, rows)
     for coupon_id in sorted(quote.coupon_ids):
         _lock(coupon_id, account_id, trade_id)
     _use(trade_id, account_id, quote)
 
 
-def _row(
-    trade_id: int, adjustment: Adjustment, share: Share, order_ids: Mapping[int, int], line_ids: Mapping[int, int]
-) -> dict[str, Any]:
+def _divided(share: Share, parts: Sequence[tuple[int, int]]) -> Iterator[tuple[int, Share]]:
+    """Split a freight share over orders; who bears it is spread within each order's part, so all sums are kept."""
+    fens = [fen for _, fen in parts]
+    merchant = spread(share.merchant_fen, fens, fens)
+    left = [fen - own for fen, own in zip(fens, merchant, strict=True)]
+    platform = spread(share.platform_fen, left, left)
+    for (order_id, fen), own, other in zip(parts, merchant, platform, strict=True):
+        if fen:
+            yield order_id, Share(share.merchant_id, 0, fen, own, other, fen - own - other)
+
+
+def _row(trade_id: int, adjustment: Adjustment, share: Share, order_id: int, line_id: int) -> dict[str, Any]:
     return {
-        "id": new_id(), "trade_id": trade_id, "order_id": order_ids[share.merchant_id],
-        "line_id": line_ids[share.sku_id] if share.sku_id else 0, "layer": adjustment.layer, "kind": adjustment.kind,
-        "rule_id": adjustment.rule_id, "version": adjustment.version, "coupon_id": adjustment.coupon_id, "title": adjustment.title,
-        "amount_fen": share.fen, "merchant_fen": share.merchant_fen, "platform_fen": share.platform_fen,
+        "id": new_id(), "trade_id": trade_id, "order_id": order_id, "line_id": line_id, "layer": adjustment.layer,
+        "kind": adjustment.kind, "rule_id": adjustment.rule_id, "version": adjustment.version, "coupon_id": adjustment.coupon_id,
+        "title": adjustment.title, "amount_fen": share.fen, "merchant_fen": share.merchant_fen, "platform_fen": share.platform_fen,
         "programme_fen": share.programme_fen, "programme": adjustment.programme, "is_void": False,
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.text import clean
 from app.orders import queries as orders
+from app.orders import rows as order_rows
 from app.orders import service as orders_service
 from app.orders.models import Order
 from app.payments import service as payments
@@ -63,8 +64,11 @@ def release_due() -> int:
 def release(order_id: int) -> bool:
     """Move an order's net from frozen to payable; False when it is not due, held, in after-sale, or released already.
 
-    What the merchant owes is withheld first. Raises RunAgain when the order moves at the same time.
+    What the merchant owes is withheld first; an order that is held itself pays nothing out. Raises RunAgain when the order moves
+    at the same time.
     """
+    if not order_rows.take_unheld(order_id):
+        return False
     row = session.scalar(select(OrderSplit).where(OrderSplit.order_id == order_id))
     if row is None or row.status != "frozen" or row.hold != NONE or row.release_due_at is None or row.release_due_at > clock.now():
         return False

@@ -144,4 +144,8 @@ def test_pages_from_application_to_approval(client: Any) -> None:
     assert client.get("/merchant/shop").status_code == 200
     saved = client.post("/merchant/shop", {"shop_name": "青禾", "freight_fen": "8", "free_over_fen": "1,2.3"})
     assert saved.status_code == 422
-    assert client.post("/merchant/shop", {"shop_name": "青禾", "freight_fen": "8", "free_over_fen": "99"}).status_code == 303
+    none = client.post("/merchant/shop", {"shop_name": "青禾", "freight_fen": "8", "free_over_fen": "99"})
+    assert (none.status_code, "请至少选择一种交付方式" in none.soup.get_text()) == (422, True)
+    form = {"shop_name": "青禾", "freight_fen": "8", "free_over_fen": "99", "ways": ["pickup", "express"]}
+    assert client.post("/merchant/shop", form).status_code == 303
+    assert [box["value"] for box in client.get("/merchant/shop").soup.select("input[name=ways][checked]")] == ["express", "pickup"]

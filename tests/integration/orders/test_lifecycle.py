@@ -256,7 +256,7 @@ def test_events_are_published_with_the_fact(db: Any) -> None:
 
 
 def test_console_pages_and_what_they_cost(app: Any, db: Any, settings: Any) -> None:
-    """A list costs at most four queries and a detail five, besides session and role look-ups, whatever the number of orders."""
+    """A list costs at most four queries and a detail seven, besides session and role look-ups, whatever the number of orders."""
     shop, _, order_id = paid_order()
     for _ in range(3):
         buyer, address_id = market.make_buyer()
@@ -266,7 +266,7 @@ def test_console_pages_and_what_they_cost(app: Any, db: Any, settings: Any) -> N
     operator.sign_in("/operator", market.staff("operator", "operations"), market.PASSWORD)
     for browser, path, limit in (
         (merchant, "/merchant/orders", 4), (operator, "/operator/orders", 4), (operator, "/operator/orders?status=paid", 4),
-        (merchant, f"/merchant/orders/{order_id}", 5), (operator, f"/operator/orders/{order_id}", 5),
+        (merchant, f"/merchant/orders/{order_id}", 6), (operator, f"/operator/orders/{order_id}", 7),
     ):  # fmt: skip
         browser.get(path)  # fills the caches of roles and areas
         with statements() as seen:

@@ -138,7 +138,7 @@ def priced(account_id: int, chosen: frozenset[int] | None = None, fen: int = 10_
 def hold(account_id: int, quote: Quote, trade_id: int = 0) -> int:
     trade_id = trade_id or new_id()
     with transaction():
-        service.hold(trade_id, account_id, quote, {1: 51}, {LINE: 61})
+        service.hold(trade_id, account_id, quote, {LINE: 51}, {LINE: 61}, {1: [(51, 0)]})
     return trade_id
 
 
