@@ -124,14 +124,16 @@ def _is_service(offer: Offer) -> bool:
     return category is not None and bool(category.is_service)
 
 
-def promised(quote: pricing.Quote, shops: Mapping[int, Shop], area_code: str, sent: Collection[int]) -> dict[int, delivery.Promise]:
-    """Return what each shop that sends something (sent) promises; no query while no promise is capped or bound to a warehouse."""
+def promised(
+    quote: pricing.Quote, shops: Mapping[int, Shop], area_code: str, sent: Collection[int] | None = None
+) -> dict[int, delivery.Promise]:
+    """Return what each shop that sends something (sent; None: all) promises; no query while none is capped or bound to a warehouse."""
     if not any(shop.delivery_revision for shop in shops.values()):
         return {}
     goods: dict[int, list[pricing.Line]] = {}
     for line in quote.lines:
         goods.setdefault(line.merchant_id, []).append(line)
-    return delivery.promises_for([shop for shop in shops.values() if shop.id in sent], area_code, goods)
+    return delivery.promises_for([shop for shop in shops.values() if sent is None or shop.id in sent], area_code, goods)
 
 
 # The owner's usable cart: a guest's ends after its time, an account's does not.
@@ -192,5 +194,5 @@ def view(account_id: int, guest_token: str, scanned_merchant_id: int = 0, area_c
     steps = promotions.progress(total, [rule for rule in context.rules if rule.runs_at(context.at)])
     nearest = min((step for step in steps if step.gap_fen), key=lambda step: step.gap_fen, default=None)
     filler = promotions.filler(nearest, total) if nearest is not None else None
-    promises = promised(total, shops, area_code)
+    promises = promised(total, shops, area_code, travelling(shops, bought))
     return CartView(by_shop, invalid, total, units, {step.merchant_id: step for step in steps}, filler, promises)

@@ -100,7 +100,7 @@ def shops(ids: Sequence[int]) -> dict[int, Shop]:
     """Return shops by id, whatever their status; one query. At most 500 ids."""
     if not ids:
         return {}
-    return {row[0]: Shop(*row[:7], row[7] or 0) for row in sql.read(_SHOPS, {"ids": list(set(ids))})}
+    return {row[0]: Shop(*row[:7], row[7] or 0, row[8]) for row in sql.read(_SHOPS, {"ids": list(set(ids))})}
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def test_a_hold_stops_shipping_payout_and_automatic_confirmation(db: Any) -> Non
         with transaction():
             service.complete(SYSTEM, order.id)
         with transaction():
-            release.plan(order.id)
+            release.plan_all([order.id])
     with clock.travel(timedelta(days=60)):
         with transaction():
             assert release.release(order.id) is False
