@@ -98,6 +98,15 @@ class Wechat(Group):
     platform_key: str = Field("", description="微信支付公钥（PEM）")
 
 
+class Bank(Group):
+    """The account buyers may transfer to."""
+
+    holder: str = Field("", description="收款户名")
+    bank_name: str = Field("", description="开户银行")
+    number: str = Field("", description="收款账号；空为不启用银行转账")
+    hold_h: int = Field(48, ge=1, le=168, description="选择银行转账后订单保留时间（小时）")
+
+
 class Payment(Group):
     """Payment channels."""
 
@@ -105,7 +114,9 @@ class Payment(Group):
     simulator_secret: SecretStr = Field(SecretStr(DEMO_SIMULATOR_SECRET), description="模拟通道签名密钥")
     public_url: str = Field("", description="支付渠道回调本平台的外部地址，如 https://shop.example.cn；启用真实渠道时必填")
     channel_expiry_s: int = Field(60, ge=0, le=600, description="渠道支付单比订单提前多少秒失效（秒）")
+    wallet_max_fen: int = Field(500_000, ge=0, description="每个买家储值本金上限（分）；0 为不开放充值")
     wechat: Wechat = Wechat()
+    bank: Bank = Bank()
 
 
 class Aftersales(Group):

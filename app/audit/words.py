@@ -12,6 +12,7 @@ THINGS = {
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
     "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款", "aftersale": "售后",
     "order_case": "异常订单", "invoice": "发票",
+    "slip": "银行回单",
 }  # fmt: skip
 VERBS = {
     "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",
@@ -28,7 +29,7 @@ VERBS = {
     "imported": "导入", "resolved": "处理", "taken": "认领", "offset": "抵扣", "paid": "付款登记", "returned": "退还",
     "automatic": "自动申请", "moved": "推进",
     "exported": "导出", "file_taken": "取走付款文件", "requested": "申请", "held": "暂停", "saved": "保存",
-    "failed": "登记失败",
+    "failed": "登记失败", "entered": "登记", "confirmed": "复核确认",
     "tracked": "启用批次管理", "blocked": "隔离", "recalled": "召回", "reopened": "解除隔离", "quarantined": "隔离部分",
     "restored": "恢复", "scrapped": "报废", "bound": "设置运费", "unbound": "取消单独运费",
     "raised": "登记", "given_back": "退回", "lifted": "放行", "divided": "拆分", "bundled": "合并发货",

@@ -22,7 +22,7 @@ from app.core.db import release_session, session
 from app.core.errors import Forbidden
 from app.core.ids import new_id
 from app.core.tx import transaction
-from app.demo import art, content, delivery, orders, promotions, region, settlement
+from app.demo import art, content, delivery, orders, promotions, region, settlement, wallets
 from app.demo.accounts import MERCHANT_LOGIN, PASSWORD, STAFF
 from app.demo.goods import Batch, Extra
 from app.identity import queries as identity_queries
@@ -58,6 +58,7 @@ def load() -> str:
         promotions.load()
     settlement.load()
     orders.load()
+    wallets.load()
     with transaction():
         delivery.load()  # last: the orders above were made at the shops' flat freight
     _forget_reads(made)

@@ -47,7 +47,7 @@ BUILT_IN_ROLES = (
     RoleSpec(
         "operator", "finance", "财务岗",
         ("dashboard.operator", "order.view", "payment.view", "finance.view", "finance.rate", "finance.payout", "finance.recon",
-         "finance.refund", "finance.deposit", "payment.abnormal"),
+         "finance.refund", "finance.deposit", "payment.abnormal", "payment.slip"),
     ),
     RoleSpec("government", "supervisor", "监管人员", ("board.view",)),
     RoleSpec("security", "system_admin", "系统管理员", ("account.view", "account.manage"), "three_administrators"),

@@ -17,6 +17,7 @@ JOBS = {
     "orders.on_order_paid": "累计商品销量",
     "payments.ask_payment": "查询支付结果",
     "payments.ask_refund": "查询退款结果",
+    "payments.close_attempt": "关闭金额已变的支付单",
     "payments.close_trade": "关闭渠道支付单",
     "payments.apply_notice": "处理支付通知",
     "payments.on_order_cancelled": "取消订单后退款",

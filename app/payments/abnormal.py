@@ -70,15 +70,21 @@ def must_own(actor: Actor, case: AbnormalReceipt) -> None:
         raise Conflict("abnormal.state", "请先认领案例；他人认领的案例由认领人处理")
 
 
+def check_note(note: str) -> str:
+    """Return the words about what was done. Raises Invalid(`abnormal.note`)."""
+    why = clean(note)
+    if not 4 <= len(why) <= 200:
+        raise Invalid("abnormal.note", "请写明处理结果（4–200 个字）", field="note")
+    return why
+
+
 def resolve(actor: Actor, case_id: int, note: str) -> None:
     """Close a case the actor owns with what was done about it.
 
     Raises NotFound, Invalid(`abnormal.note`), Conflict(`abnormal.state`).
     """
     get(case_id)
-    why = clean(note)
-    if not 4 <= len(why) <= 200:
-        raise Invalid("abnormal.note", "请写明处理结果（4–200 个字）", field="note")
+    why = check_note(note)
     values = {"status": "resolved", "note": why, "resolved_at": clock.now()}
     if not cas.change(AbnormalReceipt, case_id, where={"status": "taken", "owner_id": actor.account_id}, values=values):
         raise Conflict("abnormal.state", "请先认领案例；他人认领的案例由认领人处理")

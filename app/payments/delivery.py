@@ -31,12 +31,16 @@ def settle(channel: str, notice: Notice, body: bytes) -> str:
         with transaction():
             return service.store_notice(channel, notice, body)
 
-    row_id = retry_conflicts(receive)
+    return apply(retry_conflicts(receive))
 
-    def apply() -> str:
+
+def apply(notice_id: int) -> str:
+    """Apply a stored notice; returns the outcome."""
+
+    def once() -> str:
         with transaction():
-            outcome = service.apply_notice(row_id)
-            service.settle_job(row_id)
+            outcome = service.apply_notice(notice_id)
+            service.settle_job(notice_id)
             return outcome
 
-    return retry_conflicts(apply)
+    return retry_conflicts(once)

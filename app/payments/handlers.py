@@ -13,9 +13,11 @@ CLOSE_JOB = "payments.close_trade"
 
 
 def on_order_cancelled(event: OrderCancelled) -> None:
-    """Give the buyer's money back when a paid order ended without delivery; close what an unpaid trade left open at a channel."""
-    if not event.was_paid and gateway.live_attempts([event.trade_id]):
-        jobs.enqueue_once(CLOSE_JOB, {"trade_id": event.trade_id}, key=f"t{event.trade_id}")
+    """Give the buyer's money back when a paid order ended without delivery; let go of what an unpaid trade has open."""
+    if not event.was_paid and event.trade_id:
+        service.release_stored(event.trade_id)
+        if gateway.live_attempts([event.trade_id]):
+            jobs.enqueue_once(CLOSE_JOB, {"trade_id": event.trade_id}, key=f"t{event.trade_id}")
     if event.was_paid and event.refund_fen:
         service.refund_trade(event.trade_id, event.refund_fen, cause=f"order:{event.order_id}", reason="订单取消，款项原路退回")
 

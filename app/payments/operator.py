@@ -86,6 +86,10 @@ def resolve_case(case_id: int) -> Any:
             if request.form.get("intent") == "resend":
                 abnormal.must_own(access.actor(), row)
                 refunding.resend(row.refund_id)
+            elif request.form.get("intent") == "paid_back":
+                abnormal.must_own(access.actor(), row)
+                abnormal.check_note(note)
+                refunding.finish(row.refund_id, note[:64], by_hand=True)
             else:
                 abnormal.resolve(access.actor(), case_id, note)
     except (Invalid, Conflict) as error:

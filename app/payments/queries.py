@@ -10,7 +10,7 @@ from app.core.db import session
 from app.core.errors import NotFound
 from app.core.paging import Page, paginate
 from app.payments import abnormal
-from app.payments.models import AbnormalReceipt, ChannelNotice, PaymentAttempt, PaymentIntent, Refund
+from app.payments.models import AbnormalReceipt, BankSlip, ChannelNotice, PaymentAttempt, PaymentIntent, Refund, Wallet, WalletEntry
 
 _ATTEMPT = select(PaymentAttempt).where(PaymentAttempt.payment_no == bindparam("payment_no"))
 
@@ -41,6 +41,20 @@ def list_cases(status: str = "", cursor: str = "", size: int = 20) -> Page[Abnor
     if status:
         statement = statement.where(AbnormalReceipt.status.in_(abnormal.WAITING if status == "waiting" else (status,)))
     return paginate(statement, [AbnormalReceipt.id], lambda n: [n.id], cursor=cursor, size=size)
+
+
+def list_slips(status: str = "", cursor: str = "", size: int = 20) -> Page[BankSlip]:
+    """Return bank slips, newest first."""
+    statement = select(BankSlip)
+    if status:
+        statement = statement.where(BankSlip.status == status)
+    return paginate(statement, [BankSlip.id], lambda n: [n.id], cursor=cursor, size=size)
+
+
+def list_entries(account_id: int, cursor: str = "", size: int = 20) -> Page[WalletEntry]:
+    """Return a buyer's own wallet entries, newest first."""
+    statement = select(WalletEntry).join(Wallet, Wallet.id == WalletEntry.wallet_id).where(Wallet.account_id == account_id)
+    return paginate(statement, [WalletEntry.id], lambda n: [n.id], cursor=cursor, size=size)
 
 
 def list_notices(state: str = "", cursor: str = "", size: int = 20) -> Page[ChannelNotice]:

@@ -13,12 +13,13 @@ from app.core.actor import SYSTEM
 from app.core.db import session
 from app.core.errors import Conflict
 from app.core.ids import new_id
-from app.payments import abnormal, channels
+from app.payments import abnormal, channels, wallet
 from app.payments.channels.values import RefundOrder, RefundState
 from app.payments.events import PaymentRefunded
 from app.payments.models import PaymentAttempt, PaymentIntent, Refund
 from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
+from security.tokens import digest
 
 REFUND_JOB = "payments.send_refund"
 ASK_REFUND_JOB = "payments.ask_refund"
@@ -40,28 +41,55 @@ def refund_trade(trade_id: int, amount_fen: int, *, cause: str, reason: str) -> 
         select(PaymentIntent.id, PaymentIntent.amount_fen, PaymentIntent.refunded_fen, PaymentIntent.paid_at)
         .where(PaymentIntent.trade_id == trade_id, PaymentIntent.status == "paid")
     ).one_or_none()  # fmt: skip
-    paid_by = _paying_attempt(intent) if intent is not None else None
-    if intent is None or paid_by is None:
+    sources = _sources(intent) if intent is not None else {}
+    if intent is None or not sources:
         raise Conflict("payment.not_paid", "该交易没有已到账的付款，不能退款")
     before = intent.refunded_fen
     if before + amount_fen > intent.amount_fen:
         raise Conflict("refund.exceeds", "退款金额超过实付金额")
     if not cas.change(PaymentIntent, intent.id, where={"refunded_fen": before}, values={"refunded_fen": before + amount_fen}):
         raise RunAgain("the trade is being refunded by another worker")
-    return write_refund(paid_by, amount_fen, cause, reason)[0]
+    written = [
+        write_refund(attempt_id, part_fen, cause if first else f"part:{digest(cause)[:40]}", reason, bonus_fen)[0]
+        for first, (attempt_id, part_fen, bonus_fen) in _first_marked(_parts(sources, intent.amount_fen, before, amount_fen))
+    ]
+    return written[0]
 
 
-def _paying_attempt(intent: Any) -> int | None:
-    """Return the channel's attempt that paid an intent; others succeeded too late or with a wrong amount."""
-    return session.scalar(
-        select(PaymentAttempt.id)
+def _sources(intent: Any) -> dict[str, Any]:
+    """Return the attempts that paid an intent, by `channel` and `stored`; others succeeded too late or with a wrong amount."""
+    rows = session.execute(
+        select(PaymentAttempt.id, PaymentAttempt.channel, PaymentAttempt.amount_fen, PaymentAttempt.bonus_fen)
         .where(PaymentAttempt.intent_id == intent.id, PaymentAttempt.status == "succeeded", PaymentAttempt.finished_at == intent.paid_at)
-        .order_by(PaymentAttempt.id)
-        .limit(1)
+        .order_by(PaymentAttempt.id.desc())
     )
+    return {"stored" if row.channel == channels.WALLET else "channel": row for row in rows}
 
 
-def write_refund(attempt_id: int, amount_fen: int, cause: str, reason: str) -> tuple[int, bool]:
+def split(total_fen: int, stored_fen: int, bonus_fen: int, before_fen: int, amount_fen: int) -> tuple[int, int, int]:
+    """Return (channel, stored, bonus within stored) of a refund of a trade of which before_fen is refunded already.
+
+    F(x) = ⌊x·stored/total⌋ telescopes, and so does the bonus inside it: any sequence of refunds ends at exactly what each source
+    paid. Source: commerce.md §2.4.
+    """
+    first, last = before_fen * stored_fen // total_fen, (before_fen + amount_fen) * stored_fen // total_fen
+    bonus = last * bonus_fen // stored_fen - first * bonus_fen // stored_fen if stored_fen else 0
+    return amount_fen - (last - first), last - first, bonus
+
+
+def _parts(sources: dict[str, Any], total_fen: int, before_fen: int, amount_fen: int) -> list[tuple[int, int, int]]:
+    """Return (attempt, fen, bonus) for each source that gives something back."""
+    held = sources.get("stored")
+    channel, stored, bonus = split(total_fen, held.amount_fen if held else 0, held.bonus_fen if held else 0, before_fen, amount_fen)
+    parts = [(sources["channel"].id, channel, 0)] if channel else []
+    return parts + ([(held.id, stored, bonus)] if held is not None and stored else [])
+
+
+def _first_marked(parts: list[tuple[int, int, int]]) -> list[tuple[bool, tuple[int, int, int]]]:
+    return [(position == 0, part) for position, part in enumerate(parts)]
+
+
+def write_refund(attempt_id: int, amount_fen: int, cause: str, reason: str, bonus_fen: int = 0) -> tuple[int, bool]:
     """Write the refund of a cause and queue it; returns its id and whether this call has written it.
 
     What the channel's limits forbid is written as failed, with a case for finance.
@@ -72,8 +100,8 @@ def write_refund(attempt_id: int, amount_fen: int, cause: str, reason: str) -> t
     refund_id, at = new_id(), clock.now()
     due_at, forbidden = _limits(attempt_id)
     row = {
-        "id": refund_id, "refund_no": f"R{refund_id}", "attempt_id": attempt_id, "amount_fen": amount_fen, "cause": cause,
-        "reason": reason, "status": "failed" if forbidden else "pending", "created_at": at,
+        "id": refund_id, "refund_no": f"R{refund_id}", "attempt_id": attempt_id, "amount_fen": amount_fen, "bonus_fen": bonus_fen,
+        "cause": cause, "reason": reason, "status": "failed" if forbidden else "pending", "created_at": at,
     }  # fmt: skip
     try:
         sql.add(Refund, row)
@@ -111,6 +139,10 @@ def begin(refund_id: int) -> tuple[str, RefundOrder] | None:
     attempt = session.get_one(PaymentAttempt, refund.attempt_id)
     if refund.status not in OPEN or refund.status == "accepted":
         return None
+    if attempt.channel == channels.BANK:
+        if cas.change(Refund, refund_id, where={"status": "pending"}, values={"status": "sent"}):
+            _open_case(refund, "manual_refund", "付款经银行转账，请由财务转账退回后登记")
+        return None
     if attempt.channel not in channels.NETWORK:
         finish(refund_id, "-")
         return None
@@ -122,7 +154,8 @@ def asked(refund_id: int) -> tuple[str, RefundOrder] | None:
     """Return (channel, refund) to ask about, None when its outcome is known."""
     refund = session.get_one(Refund, refund_id)
     attempt = session.get_one(PaymentAttempt, refund.attempt_id)
-    return (attempt.channel, _order(refund, attempt)) if refund.status in {"sent", "accepted"} else None
+    waiting = refund.status in {"sent", "accepted"} and attempt.channel in channels.NETWORK
+    return (attempt.channel, _order(refund, attempt)) if waiting else None
 
 
 def _order(refund: Refund, attempt: PaymentAttempt) -> RefundOrder:
@@ -173,21 +206,30 @@ def noted(refund_id: int, state: RefundState, n: int) -> None:
     note_refund(refund_id, state.state, state.channel_refund, state.detail, n)
 
 
-def finish(refund_id: int, channel_refund: str) -> bool:
-    """Mark a refund as arrived, once; tells the books."""
+def finish(refund_id: int, channel_refund: str, *, by_hand: bool = False) -> bool:
+    """Mark a refund as arrived, once; tells the books. by_hand: finance has transferred it, also after the channel failed."""
     at = clock.now()
     values = {"status": "done", "finished_at": at, "channel_refund": channel_refund[:64]}
-    if not cas.change(Refund, refund_id, where={"status": OPEN}, values=values):
+    if not cas.change(Refund, refund_id, where={"status": (*OPEN, "failed") if by_hand else OPEN}, values=values):
         return False
     refund = session.get_one(Refund, refund_id)
-    channel = session.get_one(PaymentAttempt, refund.attempt_id).channel
-    events.publish(PaymentRefunded(refund_id, refund.amount_fen, channel, refund.refund_no, clock.microseconds(at)))
+    attempt = session.get_one(PaymentAttempt, refund.attempt_id)
+    if attempt.channel == channels.WALLET:
+        _credit(refund, attempt)
+    channel = channels.BANK if by_hand else attempt.channel
+    events.publish(PaymentRefunded(refund_id, refund.amount_fen, channel, refund.refund_no, clock.microseconds(at), refund.bonus_fen))
     abnormal.settle_refund(refund_id, "款项已退回")
     audit.record(
         SYSTEM, "payment.refunded", "refund", refund.refund_no,
         detail={"amount_fen": refund.amount_fen, "reason": refund.reason},
     )  # fmt: skip
     return True
+
+
+def _credit(refund: Refund, attempt: PaymentAttempt) -> None:
+    account_id = session.scalars(select(PaymentIntent.account_id).where(PaymentIntent.id == attempt.intent_id)).one()
+    principal = refund.amount_fen - refund.bonus_fen
+    wallet.move(account_id, principal, refund.bonus_fen, kind="refund", cause=f"refund:{refund.id}", memo=refund.reason)
 
 
 def resend(refund_id: int) -> None:

@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from app.audit import service as audit
-from app.core import cas, clock, events, jobs, sql
+from app.core import cas, clock, events, jobs, runtime, sql
 from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound, TooMany
 from app.core.ids import new_id
 from app.orders import queries as order_queries
 from app.orders import service as orders
-from app.payments import abnormal, channels
+from app.payments import abnormal, channels, wallet
 from app.payments.channels.values import PAYMENT, Notice, load_notice
 from app.payments.events import PaymentReceived, StrayPaymentReceived
 from app.payments.models import ChannelNotice, PaymentAttempt, PaymentIntent, Refund
@@ -29,11 +29,12 @@ from dbadapters.errors import UniqueViolation
 from security.tokens import digest
 
 __all__ = [
-    "APPLY_JOB", "ASK_JOB", "MAX_ATTEMPTS", "PAYABLE", "apply_notice", "payable_trade", "receipt_cause", "receive_notice", "refund_trade",
-    "start", "store_notice",
+    "APPLY_JOB", "ASK_JOB", "CLOSE_JOB", "MAX_ATTEMPTS", "PAYABLE", "apply_notice", "payable_trade", "receipt_cause", "receive_notice",
+    "refund_trade", "release_stored", "start", "store_notice",
 ]  # fmt: skip
 APPLY_JOB = "payments.apply_notice"
 ASK_JOB = "payments.ask_payment"
+CLOSE_JOB = "payments.close_attempt"
 MAX_ATTEMPTS = 10
 FIRST_ASK = timedelta(seconds=15)
 PAYABLE = ("created", "pending")
@@ -57,17 +58,22 @@ _TRIED = select(func.count(PaymentAttempt.id)).where(PaymentAttempt.intent_id ==
 _INTENT = select(PaymentIntent.id, PaymentIntent.amount_fen, PaymentIntent.held_fen).where(PaymentIntent.trade_id == bindparam("trade_id"))
 
 
-def start(actor: Actor, trade_no: str, channel: str) -> PaymentAttempt:
+def start(actor: Actor, trade_no: str, channel: str, *, stored: bool = False) -> PaymentAttempt:
     """Begin an attempt at a channel for the actor's unpaid trade; the amount comes from the trade alone.
 
-    A network channel's earlier attempt that is still payable and shows the right amount is returned again.
+    stored: the buyer's stored value bears what it can, the channel the rest; when nothing is left the trade is paid here and its
+    attempt, which has succeeded, is returned. A network channel's attempt that still shows the right amount is returned again.
     Raises Invalid(`payment.channel`), Conflict(`trade.not_payable`), TooMany(`payment.attempts`).
     """
+    trade = payable_trade(actor, trade_no)
+    intent_id, owed_fen, held_fen, is_new = _intent_of(trade)
+    if stored != bool(held_fen):
+        owed_fen = _set_stored(trade, intent_id, owed_fen + held_fen, stored=stored)
+    if stored and owed_fen == 0:
+        return _pay_from_stored(actor, trade, intent_id)
     if channel not in channels.names():
         raise Invalid("payment.channel", "请选择可用的支付方式", field="channel")
-    trade = payable_trade(actor, trade_no)
-    intent_id, owed_fen, is_new = _intent_of(trade)
-    if not is_new and channel in channels.NETWORK:
+    if not is_new and channel in (*channels.NETWORK, channels.BANK):
         again = _still_shown(intent_id, channel, owed_fen)
         if again is not None:
             return again
@@ -81,9 +87,51 @@ def start(actor: Actor, trade_no: str, channel: str) -> PaymentAttempt:
     )  # fmt: skip
     session.add(attempt)
     audit.record(actor, "payment.started", "trade", trade.trade_no, detail={"channel": channel})
+    if channel == channels.BANK:
+        hold = timedelta(hours=runtime.current().settings.payment.bank.hold_h)
+        orders.extend_unpaid(trade.id, clock.now() + hold)
+        attempt.status, attempt.pay_kind = "pending", "bank"
     if channel in channels.NETWORK:
         jobs.enqueue(ASK_JOB, {"attempt_id": attempt_id, "n": 0}, key=f"a{attempt_id}-0", due_at=clock.now() + FIRST_ASK)
     return attempt
+
+
+def _set_stored(trade: Any, intent_id: int, whole_fen: int, *, stored: bool) -> int:
+    """Set stored value aside for the intent or give it back; returns what a channel has to bring.
+
+    Attempts that show another amount are closed at their channels.
+    """
+    wallet.release(trade.account_id, intent_id, f"订单 {trade.trade_no}")
+    held = wallet.hold(trade.account_id, intent_id, whole_fen, f"订单 {trade.trade_no}") if stored else 0
+    shown = (PaymentAttempt.intent_id == intent_id, PaymentAttempt.status.in_(PAYABLE), PaymentAttempt.amount_fen != whole_fen - held)
+    for attempt_id in session.scalars(select(PaymentAttempt.id).where(*shown, PaymentAttempt.channel.in_(tuple(channels.NETWORK)))):
+        jobs.enqueue_once(CLOSE_JOB, {"attempt_id": attempt_id}, key=f"c{attempt_id}")
+    return whole_fen - held
+
+
+def _pay_from_stored(actor: Actor, trade: Any, intent_id: int) -> PaymentAttempt:
+    """Pay the whole trade with what was set aside; no channel is asked. Raises Conflict(`trade.not_payable`)."""
+    trade_id, trade_no, whole_fen, at = trade.id, trade.trade_no, trade.payable_fen, clock.now()
+    if not orders.mark_trade_paid(trade_id, whole_fen):
+        raise Conflict("trade.not_payable", "订单已不能支付，请查看订单状态")
+    where = {"status": "open", "held_fen": whole_fen}
+    if not cas.change(PaymentIntent, intent_id, where=where, values={"status": "paid", "paid_at": at}):
+        raise RunAgain("the stored value set aside for the trade has changed")
+    wallet.capture(trade_id, intent_id, at)
+    audit.record(actor, "payment.started", "trade", trade_no, detail={"channel": channels.WALLET, "amount_fen": whole_fen})
+    paid = (PaymentAttempt.intent_id == intent_id, PaymentAttempt.channel == channels.WALLET, PaymentAttempt.status == "succeeded")
+    return session.scalars(select(PaymentAttempt).where(*paid)).one()
+
+
+def release_stored(trade_id: int) -> None:
+    """Give back what a trade that will not be paid had set aside; repeating it changes nothing."""
+    found = session.execute(
+        select(PaymentIntent.id, PaymentIntent.account_id).where(
+            PaymentIntent.trade_id == trade_id, PaymentIntent.status == "open", PaymentIntent.held_fen > 0
+        )
+    ).one_or_none()
+    if found is not None:
+        wallet.release(found.account_id, found.id, "订单已取消")
 
 
 def payable_trade(actor: Actor, trade_no: str) -> Any:
@@ -103,17 +151,17 @@ def _still_shown(intent_id: int, channel: str, amount_fen: int) -> PaymentAttemp
     return session.scalars(select(PaymentAttempt).where(*wanted).order_by(PaymentAttempt.id.desc()).limit(1)).first()
 
 
-def _intent_of(trade: Any) -> tuple[int, int, bool]:
-    """Return the trade's one intent, made at the first attempt: (id, fen a channel has to bring, whether it is new)."""
+def _intent_of(trade: Any) -> tuple[int, int, int, bool]:
+    """Return the trade's one intent, made at the first attempt: (id, fen a channel has to bring, fen held, whether it is new)."""
     found = sql.read(_INTENT, {"trade_id": trade.id}).one_or_none()
     if found is not None:
-        return found.id, found.amount_fen - found.held_fen, False
+        return found.id, found.amount_fen - found.held_fen, found.held_fen, False
     intent = {"id": new_id(), "trade_id": trade.id, "account_id": trade.account_id, "amount_fen": trade.payable_fen, "status": "open"}
     try:
         sql.add(PaymentIntent, intent | {"created_at": clock.now()})
     except UniqueViolation as error:  # a twin request was faster: the door runs this again and finds its intent
         raise RunAgain("the same trade is being paid") from error
-    return intent["id"], trade.payable_fen, True
+    return intent["id"], trade.payable_fen, 0, True
 
 
 def receive_notice(channel: str, body: bytes, signature: str) -> int:
@@ -231,6 +279,8 @@ def _close_intent(attempt: Any, at: datetime) -> None:
     where = {"status": "open", "held_fen": attempt.held_fen}
     if not cas.change(PaymentIntent, attempt.intent_id, where=where, values={"status": "paid", "paid_at": at}):
         raise RunAgain("the stored value set aside for the trade has changed")
+    if attempt.held_fen:
+        wallet.capture(attempt.trade_id, attempt.intent_id, at)
 
 
 def _give_back(row: Any, notice: Notice, attempt: Any, *, right_amount: bool) -> bool:

@@ -9,11 +9,13 @@ from flask import redirect, render_template, request, url_for
 from markupsafe import Markup
 
 from app.core import clock, runtime
-from app.core.errors import Forbidden, Invalid, NotFound, TooMany, Upstream
+from app.core.actor import Actor
+from app.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Upstream
 from app.core.tx import transaction
 from app.orders import queries as orders
-from app.payments import channels, delivery, gateway, queries, service, simulator
+from app.payments import channels, delivery, gateway, queries, service, simulator, wallet
 from app.web import access
+from app.web.figures import Figure
 from app.web.surfaces import needs, public, surface_blueprint
 from security.tokens import TokenInvalid
 
@@ -23,7 +25,10 @@ CASHIER_TTL_S = 3_600
 
 def _pay_page(trade_no: str, error: str = "", chosen: str = "", status: int = 200) -> Any:
     trade = orders.get_trade(access.actor(), trade_no)
-    page = render_template("payments/storefront/pay.html", trade=trade, channels=channels.names(), error=error, chosen=chosen)
+    page = render_template(
+        "payments/storefront/pay.html", trade=trade, channels=channels.names(), error=error, chosen=chosen,
+        balance=wallet.balance(trade.account_id), stored=request.form.get("stored") == "1" if request.method == "POST" else True,
+    )  # fmt: skip
     return page, status
 
 
@@ -44,13 +49,20 @@ def start(trade_no: str) -> Any:
     channel = request.form.get("channel", "")
     try:
         with transaction():
-            payment_no = service.start(access.actor(), trade_no, channel).payment_no
-        if channel in channels.NETWORK:
+            attempt = service.start(access.actor(), trade_no, channel, stored=request.form.get("stored") == "1")
+            payment_no, taken = attempt.payment_no, attempt.channel
+        if taken == channels.WALLET:
+            return redirect(url_for("storefront_payments.result", trade_no=trade_no), 303)
+        if taken == channels.BANK:
+            return redirect(url_for("storefront_payments.waiting", trade_no=trade_no, no=payment_no), 303)
+        if taken in channels.NETWORK:
             back = url_for("storefront_payments.result", trade_no=trade_no)
             public = runtime.current().settings.payment.public_url.rstrip("/")
             gateway.begin(payment_no, _scene(), request.remote_addr or "127.0.0.1", public + back)
             return redirect(url_for("storefront_payments.waiting", trade_no=trade_no, no=payment_no), 303)
-    except (Invalid, TooMany, Upstream) as error:
+    except (Conflict, Invalid, TooMany, Upstream) as error:
+        if error.code == "trade.not_payable":
+            raise
         return _pay_page(trade_no, error.message, channel, error.status)
     at = int(clock.now().timestamp())
     pass_ = runtime.current().tokens.sign({"p": payment_no, "t": trade_no}, "cashier", CASHIER_TTL_S, at)
@@ -73,7 +85,25 @@ def waiting(trade_no: str) -> Any:
         return redirect(url_for("storefront_payments.result", trade_no=trade_no), 303)
     code = Markup(segno.make(attempt.pay_value or "", error="m").svg_inline(scale=5)) if attempt.pay_kind == "qr" else ""  # noqa: S704 - drawn here
     return render_template(
-        "payments/storefront/waiting.html", trade=trade, attempt=attempt, code=code, title=channels.title_of(attempt.channel)
+        "payments/storefront/waiting.html", trade=trade, attempt=attempt, code=code, title=channels.title_of(attempt.channel),
+        bank=runtime.current().settings.payment.bank,
+    )
+
+
+def figures_of(actor: Actor) -> list[Figure]:
+    """Return the buyer's stored value in whole yuan, for the personal centre."""
+    return [Figure("储值（元）", wallet.balance(actor.account_id).total_fen // 100, "/me/wallet")]
+
+
+@bp.get("/me/wallet")
+@needs("cart.checkout")
+def my_wallet() -> str:
+    """Show the buyer's balance and its entries."""
+    account_id = access.actor().account_id
+    page = queries.list_entries(account_id, request.args.get("cursor", ""))
+    most = runtime.current().settings.payment.wallet_max_fen
+    return render_template(
+        "payments/storefront/wallet.html", balance=wallet.balance(account_id), page=page, kinds=wallet.ENTRIES, most=most
     )
 
 

@@ -24,6 +24,9 @@ KINDS = {
     "channel": Kind("渠道待清算", DEBIT),
     "custody": Kind("托管账户", DEBIT),
     "advance": Kind("预收货款", CREDIT),
+    "stored_value": Kind("储值负债", CREDIT),
+    "gift_value": Kind("赠金负债", CREDIT),
+    "gift_cost": Kind("赠金费用", DEBIT),
     "frozen": Kind("商家待结算", CREDIT, guarded=True, of_merchant=True),
     "payable": Kind("商家可提现", CREDIT, guarded=True, of_merchant=True),
     "transit": Kind("商家提现在途", CREDIT, guarded=True, of_merchant=True),
@@ -40,11 +43,11 @@ KINDS = {
     "loss": Kind("对账损失", DEBIT),
 }
 MERCHANT_KINDS = tuple(key for key, kind in KINDS.items() if kind.of_merchant)
-INCOME_KINDS = ("fee", "other_income", "channel_fee", "loss")
+INCOME_KINDS = ("fee", "other_income", "channel_fee", "gift_cost", "loss")
 
 VOUCHERS = {
     "receipt": "买家付款", "stray": "异常收款", "split": "订单分账", "reversal": "退款冲回", "compensation": "售后赔付",
     "refund": "退款到账", "release": "结算放款",
     "payout": "提现申请", "payout_paid": "提现到账", "payout_back": "提现退回", "deposit": "缴纳保证金", "deposit_back": "退还保证金",
-    "offset": "抵扣欠款", "bill": "渠道清算", "case": "对账差异处理",
+    "offset": "抵扣欠款", "bill": "渠道清算", "case": "对账差异处理", "top_up": "储值入账",
 }  # fmt: skip

@@ -8,7 +8,7 @@ from app.aftersales.events import CompensationPaid, UnitsRefunded
 from app.core.events import in_batches
 from app.merchants.events import MerchantApproved
 from app.orders.events import OrderCancelled, OrderCompleted, OrderPaid
-from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
+from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived, WalletCredited
 from app.settlement.service import rates, release, splitting
 from app.settlement.service.ledger import instant
 from app.settlement.service.splitting import FREIGHT, Given, Units
@@ -27,7 +27,12 @@ def on_stray_payment_received(event: StrayPaymentReceived) -> None:
 
 def on_payment_refunded(event: PaymentRefunded) -> None:
     """Book a refund the channel carried out."""
-    splitting.book_refund(event.refund_id, event.amount_fen, event.channel, event.refund_no, instant(event.at_us))
+    splitting.book_refund(event.refund_id, event.amount_fen, event.channel, event.refund_no, instant(event.at_us), event.bonus_fen)
+
+
+def on_wallet_credited(event: WalletCredited) -> None:
+    """Book stored value that was paid in and what was given with it."""
+    splitting.book_top_up(event.slip_id, event.amount_fen, event.bonus_fen, event.slip_no, instant(event.at_us))
 
 
 @in_batches

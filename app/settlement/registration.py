@@ -9,7 +9,7 @@ from app.core.domain import Domain
 from app.core.periodic import Periodic
 from app.merchants.events import MerchantApproved
 from app.orders.events import OrderCancelled, OrderCompleted, OrderPaid
-from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived
+from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived, WalletCredited
 from app.settlement import handlers, merchant, operator
 from app.settlement import operator_books as _books  # noqa: F401 - adds its views to the operator blueprint
 from app.settlement import operator_recon as _recon  # noqa: F401 - adds its views to the operator blueprint
@@ -75,6 +75,7 @@ def domain() -> Domain:
             (OrderCompleted, handlers.on_order_completed), (OrderCancelled, handlers.on_order_cancelled),
             (UnitsRefunded, handlers.on_units_refunded), (CompensationPaid, handlers.on_compensation_paid),
             (MerchantApproved, handlers.on_merchant_approved),
+            (WalletCredited, handlers.on_wallet_credited),
         ),
         jobs=(
             (release.RELEASE_JOB, _release), (closing.CLOSE_JOB, _close), (bills.COMPARE_JOB, _compare),

@@ -11,6 +11,7 @@ from app.demo.simulators import keys, wechat
 from app.demo.simulators.server import Channels, serve
 
 WECHAT_APP, WECHAT_MCH, WECHAT_SERIAL = "wxd678efh567hg6787", "1230000109", "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
+BANK = {"HOLDER": "澜州市电商运营有限公司", "BANK_NAME": "澜州银行营业部", "NUMBER": "6222 0200 1122 3344"}
 Algorithm = Literal["rsa", "sm"]
 
 
@@ -42,6 +43,7 @@ def build(folder: Path, own_url: str, *, algorithm: Algorithm = "rsa", late_s: f
 def environment(demo: Demo, port: int, public_url: str) -> dict[str, str]:
     """Return the environment variables that connect our side with simulators on a port of this host."""
     found = {"REGIONMART_PAYMENT__PUBLIC_URL": public_url, "REGIONMART_EGRESS__INTERNAL": f"127.0.0.1:{port}=127.0.0.1"}
+    found |= {f"REGIONMART_PAYMENT__BANK__{name}": value for name, value in BANK.items()}
     for channel, values in demo.settings.items():
         found |= {f"REGIONMART_PAYMENT__{channel}__{name}".upper(): value for name, value in values.items()}
     return found

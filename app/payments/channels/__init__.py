@@ -11,11 +11,13 @@ from app.payments.channels.simulated import SIGNATURE_HEADER, compose, sign
 from app.payments.channels.values import Channel, Notice, load_notice
 
 __all__ = [
-    "NETWORK", "SIGNATURE_HEADER", "SIMULATOR", "Channel", "Notice", "check", "compose", "get", "names", "parse", "read_notice", "sign",
-    "switched_on", "title_of",
+    "BANK", "NETWORK", "OWN", "SIGNATURE_HEADER", "SIMULATOR", "WALLET", "Channel", "Notice", "check", "compose", "get", "names", "parse",
+    "read_notice", "sign", "switched_on", "title_of",
 ]  # fmt: skip
 
 SIMULATOR = simulated.KEY
+WALLET, BANK = "wallet", "bank"
+OWN = {WALLET: "储值余额", BANK: "银行转账"}
 Opener = Callable[[], Channel]
 NETWORK: dict[str, tuple[str, Opener]] = {wechat.KEY: (wechat.TITLE, wechat.configured)}
 _open: dict[str, tuple[object, Channel]] = {}
@@ -25,12 +27,14 @@ def title_of(channel: str) -> str:
     """Return a channel's name on screen, also of one that is switched off."""
     if channel == SIMULATOR:
         return simulated.TITLE
-    return NETWORK[channel][0] if channel in NETWORK else channel
+    return NETWORK[channel][0] if channel in NETWORK else OWN.get(channel, channel)
 
 
 def names() -> dict[str, str]:
     """Return the channels a buyer can choose now: key -> zh-CN name."""
     found = {key: title for key, (title, _) in NETWORK.items() if switched_on(key)}
+    if runtime.current().settings.payment.bank.number:
+        found[BANK] = OWN[BANK]
     return found | ({SIMULATOR: simulated.TITLE} if simulated.enabled() else {})
 
 

@@ -20,6 +20,7 @@ from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
 from app.orders import queries as orders
 from app.orders.queries import OrderFacts
+from app.payments import channels
 from app.payments.events import PaymentReceived
 from app.promotions.models import PromotionAdjustment
 from app.settlement.chart import NONE
@@ -50,30 +51,47 @@ class Units:
     count: int
 
 
+def _money(channel: str, amount_fen: int, bonus_fen: int = 0) -> tuple[Line, ...]:
+    """Return where a source's money is booked, debit positive: what a channel owes, custody for the bank, liabilities for a wallet."""
+    if channel == channels.WALLET:
+        return (Line("stored_value", amount_fen - bonus_fen), Line("gift_value", bonus_fen))
+    if channel == channels.BANK:
+        return (Line("custody", amount_fen),)
+    return (Line("channel", amount_fen, subject=channel),)
+
+
 def book_receipts(receipts: Sequence[PaymentReceived]) -> None:
-    """Book the payments of trades: the channel owes them, orders will claim them."""
+    """Book the payments of trades: the sources owe them, orders will claim them."""
     ledger.post_all([_receipt(event) for event in receipts])
 
 
 def _receipt(event: PaymentReceived) -> Booking:
+    """Return the voucher of one source; stored value is one cause, the channel another."""
     ref_no, at = event.channel_txn, ledger.instant(event.at_us)
     about = About(f"渠道单号 {ref_no}", channel=event.channel, flow="pay", ref_no=ref_no, occurred_at=at)
-    lines = (Line("channel", event.amount_fen, subject=event.channel), Line("advance", -event.amount_fen))
-    return Booking("receipt", f"receipt:{event.trade_id}", lines, about)
+    lines = (*_money(event.channel, event.amount_fen, event.bonus_fen), Line("advance", -event.amount_fen))
+    return Booking("receipt", f"receipt:{event.trade_id}" + (":stored" if event.channel == channels.WALLET else ""), lines, about)
 
 
 def book_stray(notice_id: int, amount_fen: int, channel: str, ref_no: str, at: datetime | None) -> None:
     """Book money nobody owed (late, second or wrong amount): it is the buyer's again."""
     about = About(f"渠道单号 {ref_no}，原路退回", channel=channel, flow="pay", ref_no=ref_no, occurred_at=at)
-    lines = (Line("channel", amount_fen, subject=channel), Line("refund", -amount_fen))
-    ledger.post("stray", f"stray:{notice_id}", lines, about)
+    ledger.post("stray", f"stray:{notice_id}", (*_money(channel, amount_fen), Line("refund", -amount_fen)), about)
 
 
-def book_refund(refund_id: int, amount_fen: int, channel: str, ref_no: str, at: datetime | None) -> None:
-    """Book a refund the channel has carried out."""
+def book_refund(refund_id: int, amount_fen: int, channel: str, ref_no: str, at: datetime | None, bonus_fen: int = 0) -> None:
+    """Book a refund that has arrived at its source."""
     about = About(f"退款单 {ref_no}", channel=channel, flow="refund", ref_no=ref_no, occurred_at=at)
-    lines = (Line("refund", amount_fen), Line("channel", -amount_fen, subject=channel))
-    ledger.post("refund", f"refund:{refund_id}", lines, about)
+    ledger.post("refund", f"refund:{refund_id}", (Line("refund", amount_fen), *_money(channel, -amount_fen, -bonus_fen)), about)
+
+
+def book_top_up(slip_id: int, amount_fen: int, bonus_fen: int, slip_no: str, at: datetime | None) -> None:
+    """Book stored value: what came to the custody account is owed to the buyer; what was given with it is a cost of the platform."""
+    about = About(f"回单 {slip_no}", channel=channels.BANK, flow="top_up", ref_no=slip_no, occurred_at=at)
+    lines = (
+        Line("custody", amount_fen), Line("stored_value", -amount_fen), Line("gift_cost", bonus_fen), Line("gift_value", -bonus_fen),
+    )  # fmt: skip
+    ledger.post("top_up", f"top_up:{slip_id}", lines, about)
 
 
 def ensure_split(order_id: int) -> OrderSplit:

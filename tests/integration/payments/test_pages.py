@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from app.core.db import session
 from app.core.tx import transaction
-from app.payments import abnormal, refunding, service
+from app.orders.models import Trade
+from app.payments import abnormal, refunding, service, wallet
 from app.payments.models import AbnormalReceipt, PaymentAttempt, Refund
 from tests.clients import Browser
 from tests.factories import market
@@ -131,3 +132,85 @@ def test_the_channels_page_shows_no_secret(app: Any, wechat: World) -> None:
     assert account["api_v3_key"] not in text
     assert "PRIVATE KEY" not in text
     assert officer(app, "finance").get("/operator/payment-channels").status_code == 403
+
+
+def buyer_with(client: Browser, phone: str, fen: int, bonus: int = 0) -> tuple[str, int]:
+    """A signed-in buyer with an unpaid trade and stored value; returns the cashier's address and the account."""
+    pay = placed(client, phone)
+    account_id = session.scalars(select(Trade.account_id)).one()
+    with transaction():
+        wallet.move(account_id, fen, bonus, kind="top_up", cause=f"t:{phone}", memo="回单 1")
+    return pay, account_id
+
+
+def test_the_cashier_takes_stored_value_and_a_channel_for_the_rest(client: Browser, wechat: World) -> None:
+    pay, account_id = buyer_with(client, "13820000105", 300, 100)
+    page = client.get(pay)
+    assert page.soup.select_one("input[name=stored]").has_attr("checked")
+    shown = client.post(pay, {"channel": "wechat", "stored": "1"})
+    assert shown.status_code == 303
+    assert wallet.balance(account_id).total_fen == 0
+    number = re.search(r"no=(\w+)", shown.headers["Location"])[1]  # type: ignore[index]
+    assert wechat.sim("wechat").ledger.payments[number].amount_fen == world.attempt(number).amount_fen
+    assert wechat.channels.pay("wechat", number, "paid") == [204]
+    session.rollback()  # another thread has written since this one began to read
+    session.expire_all()
+    assert "付款成功" in client.get(pay + "/result").get_data(as_text=True)
+    text = client.get("/me/wallet").get_data(as_text=True)
+    assert "储值余额" in text
+    assert "-4.00" in text
+
+
+def test_stored_value_alone_pays_at_once(client: Browser, app: Any, db: Any) -> None:
+    pay, account_id = buyer_with(client, "13820000106", 900_000)
+    answer = client.post(pay, {"stored": "1"})
+    assert answer.headers["Location"].endswith("/result")
+    assert "付款成功" in client.get(answer.headers["Location"]).get_data(as_text=True)
+    other = Browser(app)
+    sign_in(other, "13820000107")
+    assert "还没有储值明细" in other.get("/me/wallet").get_data(as_text=True)
+
+
+def test_too_little_stored_value_and_no_channel_is_told_on_the_page(client: Browser, db: Any) -> None:
+    pay, account_id = buyer_with(client, "13820000108", 100)
+    answer = client.post(pay, {"stored": "1"})
+    assert answer.status_code == 422
+    assert answer.soup.select_one("input[name=stored]").has_attr("checked")
+    db.rollback()
+    assert wallet.balance(account_id).total_fen == 100
+
+
+def test_finance_enters_and_confirms_a_slip(app: Any, db: Any) -> None:
+    buyer = Browser(app)
+    sign_in(buyer, "13820000109")
+    first, second = officer(app, "finance"), officer(app, "finance")
+    form = {"purpose": "wallet", "slip_no": "HD-20261125-1", "target": "138 2000 0109", "payer": "李四", "amount": "50.00", "bonus": "5"}
+    wrong = first.post("/operator/bank-slips", {**form, "amount": "五十元", "target": ""})
+    assert wrong.status_code == 422
+    assert wrong.soup.select_one("input[name=amount]")["value"] == "五十元"
+    unknown = first.post("/operator/bank-slips", {**form, "target": "13911112222"})
+    assert unknown.status_code == 422
+    assert "没有使用该手机号的买家" in unknown.get_data(as_text=True)
+    entered = first.post("/operator/bank-slips", form)
+    url = entered.headers["Location"]
+    assert "另一位财务人员" in first.get(url).get_data(as_text=True)
+    assert first.post(f"{url}/confirm").status_code == 409
+    assert first.post("/operator/bank-slips", form).status_code == 422, "the slip is known"
+    assert second.post(f"{url}/refuse", {"note": "x"}).status_code == 422
+    assert second.post(f"{url}/confirm").status_code == 303
+    assert second.post(f"{url}/confirm").status_code == 409
+    assert "HD-20261125-1" in second.get("/operator/bank-slips?status=confirmed").get_data(as_text=True)
+    assert "45.00" not in buyer.get("/me/wallet").get_data(as_text=True)
+    assert "55.00" in buyer.get("/me/wallet").get_data(as_text=True)
+    assert officer(app, "system").post("/operator/bank-slips", form).status_code == 403
+    assert first.get("/operator/bank-slips/1").status_code == 404
+
+
+def test_a_slip_is_sent_back_with_a_reason(app: Any, db: Any) -> None:
+    sign_in(Browser(app), "13820000110")
+    first, second = officer(app, "finance"), officer(app, "finance")
+    form = {"purpose": "wallet", "slip_no": "HD-20261125-2", "target": "13820000110", "payer": "李四", "amount": "50"}
+    url = first.post("/operator/bank-slips", form).headers["Location"]
+    assert second.post(f"{url}/refuse", {"note": "金额与回单不符"}).status_code == 303
+    assert "金额与回单不符" in first.get(url).get_data(as_text=True)
+    assert second.post(f"{url}/confirm").status_code == 409
