@@ -9,7 +9,7 @@ from flask import redirect, render_template, request
 from app.catalog import queries as catalog
 from app.core.errors import AppError, Invalid
 from app.core.tx import transaction
-from app.delivery import forms, queries, service
+from app.delivery import forms, pages, points, queries, service
 from app.delivery.freight import BASES
 from app.identity import queries as identity
 from app.inventory import queries as inventory
@@ -237,3 +237,49 @@ def set_active(promise_id: int) -> Any:
         service.set_promise_active(access.actor(), promise_id, active)
     flash("承诺已恢复" if active else "承诺已暂停，已下的订单不变")
     return redirect("/merchant/freight", 303)
+
+
+POINTS = "/merchant/points"
+
+
+@bp.get("/points")
+@needs("pickup.manage")
+def point_list() -> str:
+    """List the shop's pickup points."""
+    return pages.index(POINTS, access.actor().merchant_id)
+
+
+@bp.get("/points/new")
+@needs("pickup.manage")
+def new_point() -> Any:
+    """Show an empty point."""
+    return pages.form_page(POINTS, pages.PointForm())
+
+
+@bp.post("/points")
+@needs("pickup.manage")
+def add_point() -> Any:
+    """Save a new point."""
+    return pages.posted(POINTS)
+
+
+@bp.get("/points/<int:point_id>")
+@needs("pickup.manage")
+def edit_point(point_id: int) -> Any:
+    """Show the form of a point."""
+    row = points.get_for(access.actor(), point_id)
+    return pages.form_page(POINTS, pages.PointForm(obj=row), row)
+
+
+@bp.post("/points/<int:point_id>")
+@needs("pickup.manage")
+def save_point(point_id: int) -> Any:
+    """Save a point."""
+    return pages.posted(POINTS, point_id)
+
+
+@bp.post("/points/<int:point_id>/open")
+@needs("pickup.manage")
+def switch_point(point_id: int) -> Any:
+    """Close a point or open it."""
+    return pages.switch(POINTS, point_id)

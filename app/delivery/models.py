@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, Index, Integer, UniqueConstraint
+from sqlalchemy import Boolean, CheckConstraint, Date, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, PortableJSON, instant, pk, ref, text_column
@@ -112,3 +112,58 @@ class DeliveryClaim(Base):
     day_on: Mapped[date] = mapped_column(Date, nullable=False)
     state: Mapped[str] = text_column(12, default="held")
     __table_args__ = (UniqueConstraint("order_id"),)
+
+
+class PickupPoint(Base):
+    """A place where buyers collect. merchant_id: the shop whose clerks hand over; is_shared: other shops may send there too.
+
+    capacity: orders it holds at once, open_count: those it holds or awaits; keep_days: how long it keeps what is ready.
+    status: active | closed.
+    """
+
+    __tablename__ = "delivery_point"
+    id: Mapped[int] = pk()
+    merchant_id: Mapped[int] = ref(index=True)
+    name: Mapped[str] = text_column(40)
+    area_code: Mapped[str] = text_column(16)
+    street: Mapped[str] = text_column(100)
+    phone: Mapped[str] = text_column(20)
+    hours: Mapped[str] = text_column(60)
+    capacity: Mapped[int] = mapped_column(Integer, nullable=False)
+    open_count: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    keep_days: Mapped[int] = mapped_column(Integer, nullable=False, default=3)
+    is_shared: Mapped[bool] = mapped_column(Boolean(create_constraint=False), nullable=False, default=False)
+    status: Mapped[str] = text_column(12, default="active")
+    created_at: Mapped[datetime] = instant()
+    __table_args__ = (CheckConstraint("capacity > 0 AND open_count >= 0 AND keep_days > 0", name="amounts"),)
+
+
+class Pickup(Base):
+    """An order that is collected. state: booked | ready | collected | returned | cancelled.
+
+    live_code: blind index of the code while it is good (ready), else '#' and the row's id: unique among living codes. code_enc: the
+    code for its buyer. rev counts the moves between ready and collected, so that undoing names the handing-over it undoes.
+    """
+
+    __tablename__ = "delivery_pickup"
+    id: Mapped[int] = pk()
+    order_id: Mapped[int] = ref()
+    merchant_id: Mapped[int] = ref()
+    point_id: Mapped[int] = ref()
+    point_name: Mapped[str] = text_column(40)
+    state: Mapped[str] = text_column(12, default="booked")
+    live_code: Mapped[str] = text_column(64)
+    code_enc: Mapped[str | None] = text_column(200, nullable=True)
+    ready_at: Mapped[datetime | None] = instant(nullable=True)
+    keep_until: Mapped[datetime | None] = instant(nullable=True)
+    reminded_at: Mapped[datetime | None] = instant(nullable=True)
+    collected_at: Mapped[datetime | None] = instant(nullable=True)
+    collected_by: Mapped[int] = ref(default=0)
+    rev: Mapped[int] = mapped_column(Integer, nullable=False, default=0)
+    __table_args__ = (
+        UniqueConstraint("order_id"),
+        UniqueConstraint("live_code"),
+        Index("ix_delivery_pickup__point", "point_id", "state", "id"),
+        Index("ix_delivery_pickup__merchant", "merchant_id", "state", "id"),
+        Index("ix_delivery_pickup__state", "state", "keep_until"),
+    )

@@ -8,7 +8,7 @@ from flask import redirect, render_template
 
 from app.core.errors import AppError
 from app.core.tx import transaction
-from app.delivery import forms, queries, service
+from app.delivery import forms, pages, points, queries, service
 from app.web import access
 from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
@@ -52,3 +52,49 @@ def remove(holiday_id: int) -> Any:
         service.remove_holiday(access.actor(), holiday_id)
     flash("已从日历移除")
     return redirect("/operator/delivery/calendar", 303)
+
+
+POINTS = "/operator/points"
+
+
+@bp.get("/points")
+@needs("delivery.manage")
+def point_list() -> str:
+    """List all pickup points."""
+    return pages.index(POINTS, 0)
+
+
+@bp.get("/points/new")
+@needs("delivery.manage")
+def new_point() -> Any:
+    """Show an empty point."""
+    return pages.form_page(POINTS, pages.PointForm())
+
+
+@bp.post("/points")
+@needs("delivery.manage")
+def add_point() -> Any:
+    """Save a new point."""
+    return pages.posted(POINTS)
+
+
+@bp.get("/points/<int:point_id>")
+@needs("delivery.manage")
+def edit_point(point_id: int) -> Any:
+    """Show the form of a point."""
+    row = points.get_for(access.actor(), point_id)
+    return pages.form_page(POINTS, pages.PointForm(obj=row), row)
+
+
+@bp.post("/points/<int:point_id>")
+@needs("delivery.manage")
+def save_point(point_id: int) -> Any:
+    """Save a point."""
+    return pages.posted(POINTS, point_id)
+
+
+@bp.post("/points/<int:point_id>/open")
+@needs("delivery.manage")
+def switch_point(point_id: int) -> Any:
+    """Close a point or open it."""
+    return pages.switch(POINTS, point_id)

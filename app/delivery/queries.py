@@ -18,7 +18,16 @@ from app.core.errors import NotFound
 from app.core.money import format_yuan
 from app.delivery import promises
 from app.delivery.freight import Goods, Plan, Rate, charge
-from app.delivery.models import DeliveryGoods, DeliveryLoad, DeliveryPromise, FreightTemplate, FreightVersion, Holiday
+from app.delivery.models import (
+    DeliveryGoods,
+    DeliveryLoad,
+    DeliveryPromise,
+    FreightTemplate,
+    FreightVersion,
+    Holiday,
+    Pickup,
+    PickupPoint,
+)
 from app.delivery.promises import Promise, PromiseRule
 from app.delivery.spec import UNKNOWN_AREA, TemplateSpec
 from app.identity import queries as identity
@@ -26,13 +35,27 @@ from app.inventory import queries as inventory
 from app.merchants.queries import Shop
 
 __all__ = [
-    "Plan", "Promise", "ShopRules", "goods_of", "get_promise", "get_template", "list_holidays", "list_promises",
-    "list_templates", "plan", "promise_of", "promises_for", "rules_of", "spec_of", "unit_text", "versions_of", "weekday_text",
+    "Plan", "Point", "Promise", "ShopRules", "get_promise", "get_template", "goods_of", "list_holidays", "list_promises",
+    "list_templates", "pickup_of", "plan", "points_of", "promise_of", "promises_for", "rules_of", "spec_of", "unit_text",
+    "versions_of", "weekday_text",
 ]  # fmt: skip
 MAX_SHOPS = 2_000
 _LOAD = select(DeliveryLoad.promise_id, DeliveryLoad.day_on, DeliveryLoad.taken).where(
     DeliveryLoad.promise_id.in_(bindparam("ids", expanding=True)), DeliveryLoad.day_on >= bindparam("today")
 )
+
+
+@dataclass(frozen=True)
+class Point:
+    """A pickup point as buyers see it."""
+
+    id: int
+    name: str
+    area_code: str
+    street: str
+    phone: str
+    hours: str
+    keep_days: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,7 @@ class ShopRules:
     volumes: Mapping[tuple[int, int], int]
     promises: tuple[PromiseRule, ...]
     holidays: frozenset[date]
+    points: tuple[Point, ...] = ()
 
 
 _kept: dict[int, ShopRules] = {}
@@ -82,12 +106,16 @@ def _load(merchant_id: int, revision: int) -> ShopRules:
         select(DeliveryPromise).where(DeliveryPromise.merchant_id == merchant_id, DeliveryPromise.status == "active")
     ).all()
     days = session.scalars(select(Holiday.day_on).where(Holiday.day_on >= clock.business_date() - timedelta(days=1)))
+    p = PickupPoint
+    columns = (p.id, p.name, p.area_code, p.street, p.phone, p.hours, p.keep_days)
+    usable = (p.status == "active", (p.merchant_id == merchant_id) | (p.is_shared == True))  # noqa: E712
     return ShopRules(
         revision, {row.id: TemplateSpec.from_json(row.spec) for row in heads},
         next((row.id for row in heads if row.default_key == merchant_id), 0),
         {(row.product_id, row.sku_id): row.template_id for row in goods if row.template_id},
         {(row.product_id, row.sku_id): row.volume_cm3 for row in goods if row.volume_cm3},
         tuple(_rule(row) for row in rows), frozenset(days),
+        tuple(Point(*row) for row in session.execute(select(*columns).where(*usable).order_by(p.is_shared, p.id).limit(200))),
     )  # fmt: skip
 
 
@@ -125,6 +153,19 @@ def unit_text(plan: Plan, goods: Goods, price_fen: int) -> str:
     rate = plan.rates[plan.template_of(goods)]
     free = f"，满 ¥{format_yuan(rate.free_over_fen)} 包邮" if isinstance(rate, Rate) and rate.free_over_fen else ""
     return (f"¥{format_yuan(found.fen)}" if found.fen else "包邮") + free
+
+
+def points_of(shop: Shop, area_code: str) -> list[Point]:
+    """Return where buyers may collect a shop's goods, points of the area first."""
+    rules = rules_of(shop.id, shop.delivery_revision)
+    return sorted(rules.points, key=lambda point: point.area_code != area_code) if rules is not None else []
+
+
+def pickup_of(order_id: int) -> tuple[Pickup, PickupPoint] | None:
+    """Return an order's pickup with its point, None when it is sent; one query. The caller has checked who may see the order."""
+    joined = select(Pickup, PickupPoint).join(PickupPoint, PickupPoint.id == Pickup.point_id)
+    found = session.execute(joined.where(Pickup.order_id == order_id)).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def promise_of(shop: Shop, area_code: str, goods: Sequence[Goods]) -> Promise | None:

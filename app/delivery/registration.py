@@ -16,6 +16,8 @@ def domain() -> Domain:
         permissions=PERMISSIONS,
         menu=(
             MenuEntry("merchant", "订单", "运费与时效", "/merchant/freight", "truck", "freight.edit", 60),
+            MenuEntry("merchant", "店铺", "自提点", "/merchant/points", "map-pin", "pickup.manage", 60),
+            MenuEntry("operator", "履约", "自提点", "/operator/points", "map-pin", "delivery.manage", 55),
             MenuEntry("operator", "履约", "配送日历", "/operator/delivery/calendar", "calendar-days", "delivery.manage", 60),
         ),
     )

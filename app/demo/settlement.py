@@ -176,9 +176,17 @@ def _order(buyer: Actor, address_id: int, merchant_id: int, number: int) -> int:
         select(Sku.id).join(Product, Product.id == Sku.product_id).where(Product.merchant_id == merchant_id, Product.is_listed == 1)
         .order_by(Sku.id)
     ).all()  # fmt: skip
-    picked = [(skus[number % len(skus)], 1 + number % 2)]
-    quote, _, _ = carts.price(picked, None, Buyer(buyer.account_id))
-    wanted = orders.Submission(picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False)
+    return pay(buyer, address_id, [(skus[number % len(skus)], 1 + number % 2)])
+
+
+def pay(buyer: Actor, address_id: int, picked: list[tuple[int, int]], points: dict[int, int] | None = None) -> int:
+    """Place an order of one shop and pay it through the simulator; points: where it is collected, by merchant. Returns the order."""
+    area_code = identity.get_address(buyer.account_id, address_id).area_code
+    modes = dict.fromkeys(points or {}, "pickup")
+    quote, _, _ = carts.price(picked, None, Buyer(buyer.account_id, area_code=area_code), modes=modes)
+    wanted = orders.Submission(
+        picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False, points=points or {}, modes=modes
+    )
     with transaction():
         trade_id = orders.place(buyer, wanted)
     with transaction():

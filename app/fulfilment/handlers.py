@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.core import runtime
 from app.core.actor import SYSTEM
+from app.delivery import points
 from app.delivery import service as delivery
 from app.fulfilment import promising, service
 from app.fulfilment.events import ParcelShipped
@@ -27,3 +28,4 @@ def on_order_paid(event: OrderPaid) -> None:
 def on_order_cancelled(event: OrderCancelled) -> None:
     """Give the order's place in the day's deliveries back."""
     delivery.release(event.order_id)
+    points.cancel(event.order_id)

@@ -1,3 +1,3 @@
 """Permissions of fulfilment."""
 
-PERMISSIONS = {"merchant_order.ship": "发货"}
+PERMISSIONS = {"merchant_order.ship": "发货", "pickup.verify": "核销自提订单"}

@@ -9,6 +9,7 @@ from app.core.periodic import Periodic
 from app.fulfilment import handlers, merchant, operator, promising, service, storefront
 from app.fulfilment.events import ParcelShipped
 from app.fulfilment.permissions import PERMISSIONS
+from app.fulfilment.service import pickups
 from app.orders.events import OrderCancelled, OrderPaid
 from app.web.menus import MenuEntry
 
@@ -21,6 +22,14 @@ def _find_missed() -> None:
     promising.find_missed()
 
 
+def _remind() -> None:
+    service.remind_due()
+
+
+def _complete_pickup(payload: dict[str, Any]) -> None:
+    pickups.complete(**payload)
+
+
 def domain() -> Domain:
     """Return the domain."""
     return Domain(
@@ -30,10 +39,17 @@ def domain() -> Domain:
             (ParcelShipped, handlers.on_parcel_shipped), (OrderPaid, handlers.on_order_paid),
             (OrderCancelled, handlers.on_order_cancelled),
         ),
-        periodics=(Periodic("fulfilment.find_missed", 300, _find_missed, "标记未按承诺送达的订单"),),
-        jobs=((service.SIMULATE_JOB, _scan),),
+        periodics=(
+            Periodic("fulfilment.find_missed", 300, _find_missed, "标记未按承诺送达的订单"),
+            Periodic("fulfilment.remind_pickups", 900, _remind, "提醒买家尽快自提"),
+        ),
+        jobs=((service.SIMULATE_JOB, _scan), (pickups.COMPLETE_JOB, _complete_pickup)),
         permissions=PERMISSIONS,
         menu=(
+            MenuEntry("merchant", "订单", "包裹", "/merchant/parcels", "package", "merchant_order.view", 20),
+            MenuEntry("operator", "履约", "包裹", "/operator/parcels", "package", "order.view", 40),
+            MenuEntry("merchant", "订单", "自提备货", "/merchant/pickups", "package-check", "merchant_order.view", 30),
+            MenuEntry("merchant", "订单", "自提核销", "/merchant/verify", "scan-qr-code", "pickup.verify", 40),
             MenuEntry("merchant", "订单", "超时订单", "/merchant/late", "clock-alert", "merchant_order.view", 50),
             MenuEntry("operator", "履约", "超时订单", "/operator/late", "clock-alert", "order.view", 50),
         ),

@@ -25,13 +25,15 @@ BUILT_IN_ROLES = (
         "merchant", "owner", "店主",
         ("dashboard.merchant", "shop.edit", "product.view", "product.edit", "product.import", "stock.view", "stock.adjust",
          "merchant_order.view", "merchant_order.manage", "merchant_order.ship", "review.reply", "merchant_promotion.view",
-         "merchant_promotion.edit", "funds.view", "funds.manage", "freight.edit", "merchant_aftersale.view", "merchant_aftersale.handle"),
+         "merchant_promotion.edit", "funds.view", "funds.manage", "freight.edit", "merchant_aftersale.view", "merchant_aftersale.handle",
+         "pickup.manage", "pickup.verify"),
     ),
     RoleSpec(
         "merchant", "clerk", "店员",
         ("dashboard.merchant", "product.view", "stock.view", "merchant_order.view", "merchant_order.manage", "merchant_order.ship",
          "merchant_promotion.view", "merchant_aftersale.view"),
     ),
+    RoleSpec("merchant", "pickup_clerk", "自提点店员", ("dashboard.merchant", "pickup.verify")),
     RoleSpec(
         "operator", "operations", "运营岗",
         ("dashboard.operator", "merchant.view", "order.view", "order.case", "stock.monitor", "content.edit", "payment.view",

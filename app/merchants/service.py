@@ -210,10 +210,14 @@ def change_product_count(merchant_id: int, delta: int) -> None:
     )
 
 
-def touch_delivery(merchant_id: int = 0) -> None:
-    """Say that a shop's delivery rules changed (0: what all shops with rules share): a fresh number, never seen before."""
+def touch_delivery(merchant_id: int = 0, *, everyone: bool = False) -> None:
+    """Say that a shop's delivery rules changed: a fresh number, never seen before.
+
+    merchant_id 0: what all shops with rules share; everyone: what even shops without rules of their own have from now on.
+    """
     session.flush()
     which = Merchant.id == merchant_id if merchant_id else Merchant.delivery_revision.is_not(None)
+    which = Merchant.id != 0 if everyone else which
     session.execute(update(Merchant).where(which).values(delivery_revision=new_id()).execution_options(synchronize_session=False))
     for row in session.identity_map.values():
         if isinstance(row, Merchant):

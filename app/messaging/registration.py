@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from app.core.domain import Domain
 from app.core.periodic import Periodic
+from app.fulfilment.events import PickupPrepared, PickupReminded
 from app.identity.events import SignInCodeIssued
 from app.messaging import handlers, operator, service
+from app.orders.events import PromiseMissed
 from app.web.menus import MenuEntry
 
 
@@ -14,7 +16,10 @@ def domain() -> Domain:
     return Domain(
         name="messaging",
         routes=(operator.bp,),
-        handlers=((SignInCodeIssued, handlers.on_sign_in_code_issued),),
+        handlers=(
+            (SignInCodeIssued, handlers.on_sign_in_code_issued), (PickupPrepared, handlers.on_pickup_prepared),
+            (PickupReminded, handlers.on_pickup_reminded), (PromiseMissed, handlers.on_promise_missed),
+        ),
         periodics=(Periodic("messaging.tidy", 86_400, service.tidy, "清除一周前的短信"),),
         menu=(MenuEntry("operator", "数据与系统", "短信", "/operator/messages", "message-square", "job.view", 60),),
     )

@@ -10,6 +10,7 @@ from app.core import clock
 from app.core.actor import Actor
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
+from app.delivery import queries as delivery
 from app.identity import queries as identity
 from app.orders import cases, desk, queries, service, states
 from app.promotions import queries as promotions
@@ -54,7 +55,7 @@ def _detail(order_id: int, error: str = "", status: int = 200) -> Any:
         "orders/merchant/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
         offs=promotions.summary_of(order_id),
         events=queries.timeline(order_id), receiver=queries.receiver_of(order), area=identity.area_name(order.area_code),
-        cases=queries.cases_of(order_id), error=error, form=request.form, **desk.words(),
+        cases=queries.cases_of(order_id), error=error, form=request.form, pickup=delivery.pickup_of(order_id), **desk.words(),
     ), status  # fmt: skip
 
 

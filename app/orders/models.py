@@ -35,6 +35,7 @@ class Trade(Base):
 class Order(Base):
     """One parcel-to-be of a trade: a merchant, a mode and a temperature. status: unpaid | paid (待发货) | shipped | completed | cancelled.
 
+    units_out: units that left in parcels while others wait, NULL before the first; what has partly left cannot be cancelled.
     promised_by: when the buyer was promised the goods if paid before promise_pay_by; promise_missed_at: when that was found broken.
     The receiver is encrypted with this row bound; receiver_mask and area are shown in lists; phone_index and receiver_index find
     it by exact value, address_key is equal for equal receiver, phone, county and street ('-' until the index job has been there).
@@ -79,6 +80,7 @@ class Order(Base):
     created_at: Mapped[datetime] = instant()
     paid_at: Mapped[datetime | None] = instant(nullable=True)
     ship_due_at: Mapped[datetime | None] = instant(nullable=True)
+    units_out: Mapped[int | None] = mapped_column(Integer, nullable=True)
     promised_by: Mapped[datetime | None] = instant(nullable=True)
     promise_pay_by: Mapped[datetime | None] = instant(nullable=True)
     promise_label: Mapped[str | None] = text_column(20, nullable=True)

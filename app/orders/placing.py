@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
@@ -21,6 +22,8 @@ from app.core.db import session
 from app.core.errors import Conflict, Invalid, TooMany
 from app.core.ids import new_id
 from app.core.text import clean
+from app.delivery import points
+from app.delivery import queries as delivery_queries
 from app.delivery import service as delivery
 from app.delivery.promises import Promise
 from app.identity import queries as identity
@@ -64,6 +67,7 @@ class Submission:
     coupons: ids of those chosen, None = the best ones; scanned_merchant_id: the shop whose code the buyer scanned.
     promises: by merchant, the key of the delivery promise that was shown, '' = none was; a merchant that is absent is not checked.
     modes: how the buyer wants each merchant's goods, the merchant's usual way where none is named.
+    points: by merchant, the pickup point where its goods are collected.
     """
 
     picked: Sequence[tuple[int, int]]
@@ -78,6 +82,7 @@ class Submission:
     scanned_merchant_id: int = 0
     promises: Mapping[int, str] = field(default_factory=dict)
     modes: Mapping[int, str] = field(default_factory=dict)
+    points: Mapping[int, int] = field(default_factory=dict)
 
 
 def place(actor: Actor, wanted: Submission) -> int:
@@ -96,7 +101,7 @@ def place(actor: Actor, wanted: Submission) -> int:
         raise Invalid("order.empty", "请选择要购买的商品")
     address = _address(actor, wanted)
     quote, offers, shops, promised = _price(actor, wanted, picked, known_offers, address.area_code)
-    check_modes(wanted.modes, shops, address.area_code)
+    check_modes(wanted.modes, shops, address.area_code, wanted.points)
     _check_open_unpaid(actor)
     trade_id, at = new_id(), clock.now()
     expires_at = at + timedelta(seconds=runtime.current().settings.trade.unpaid_order_ttl_s)
@@ -120,6 +125,9 @@ def place(actor: Actor, wanted: Submission) -> int:
     order_ids = {sku_id: order_id for order_id, _, sku_id, _ in demand}
     promotions.hold(trade_id, actor.account_id, quote, order_ids, line_ids, relief)
     _claim({part.merchant_id: order_ids[part.sku_ids[0]] for part in reversed(parts) if part.travels}, promised)
+    for part in parts:
+        if part.mode == grouping.PICKUP and part.merchant_id in wanted.points:
+            points.book(order_ids[part.sku_ids[0]], part.merchant_id, wanted.points[part.merchant_id])
     audit.record(actor, "trade.placed", "trade", trade_no, detail={"payable_fen": quote.total_fen, "lines": len(demand)})
     inventory.reserve(demand, expires_at, free, address.area_code)
     return trade_id
@@ -128,7 +136,7 @@ def place(actor: Actor, wanted: Submission) -> int:
 def _digest(wanted: Submission) -> str:
     """Name the submission; the quote hash stands for the exact lines and prices, also when the cart has moved on."""
     facts: list[Any] = [wanted.new_address or wanted.address_id, wanted.quote_hash, wanted.expected_total_fen, wanted.from_cart]
-    facts += sorted(wanted.modes.items())
+    facts += [*sorted(wanted.modes.items()), *sorted(wanted.points.items())]
     text = repr(tuple(facts))
     return hashlib.new("sm3", text.encode()).hexdigest()
 
@@ -182,11 +190,19 @@ def _claim(order_ids: Mapping[int, int], promised: Mapping[int, Promise]) -> Non
             raise QuoteChanged("promise.changed", "当日配送名额已满，请核对新的送达时间")
 
 
-def check_modes(modes: Mapping[int, str], shops: Mapping[int, Shop], area_code: str) -> None:
-    """Raise Invalid(`order.mode`) for a way a shop does not offer, or local delivery to another county than the shop's."""
+def check_modes(
+    modes: Mapping[int, str], shops: Mapping[int, Shop], area_code: str, chosen: Mapping[int, int] = MappingProxyType({})
+) -> None:
+    """Raise Invalid(`order.mode`) for a way a shop does not offer, or local delivery to another county than the shop's.
+
+    chosen: pickup points by merchant; with one the goods are collected there, and where there are some one must be chosen
+    (`order.point`).
+    """
     for merchant_id, shop in shops.items():
         mode = modes.get(merchant_id) or shop.ways[0]
-        if mode not in shop.ways:
+        if mode == grouping.PICKUP and merchant_id not in chosen and delivery_queries.points_of(shop, area_code):
+            raise Invalid("order.point", f"请选择“{shop.shop_name}”的自提点", field=f"point-{merchant_id}")
+        if mode not in shop.ways and merchant_id not in chosen:
             raise Invalid("order.mode", f"“{shop.shop_name}”不支持所选配送方式，请重新选择", field=f"mode-{merchant_id}")
         if mode == grouping.LOCAL and area_code != shop.area_code:
             raise Invalid("order.mode", f"“{shop.shop_name}”的同城配送不到该县区，请选择其他方式", field=f"mode-{merchant_id}")

@@ -130,6 +130,12 @@ def backs_for(order: Order) -> dict[int, LineBack]:
     return backs_of([order.id]) if order.case_count or order.refunded_fen else {}
 
 
+def units_back(order_id: int) -> dict[int, int]:
+    """Return the refunded units of an order's lines by line id; lines without any are absent; one query."""
+    rows = select(LineBack.id, LineBack.back_units).join(OrderLine, OrderLine.id == LineBack.id).where(OrderLine.order_id == order_id)
+    return {row.id: row.back_units for row in session.execute(rows) if row.back_units}
+
+
 def timeline(order_id: int, *, internal: bool = True) -> list[OrderEvent]:
     """Return an order's events, newest first; without the internal ones for its buyer."""
     newest = (OrderEvent.at.desc(), OrderEvent.id.desc())

@@ -38,8 +38,9 @@ from app.promotions import service as promotions
 __all__ = [
     "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "close_case", "close_refunded",
     "compensate", "complete", "confirm_due", "expire_unpaid", "extend_unpaid", "give_back", "is_all_back", "lock_trade",
-    "mark_delivered", "mark_promise_missed", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_case", "note_refund",
-    "open_case", "place", "release_undone", "set_promise", "take_freight",
+    "mark_collected", "mark_delivered", "mark_promise_missed", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_case", "note_refund",
+    "open_case", "place", "release_undone", "send_units", "set_promise", "take_freight",
+    "undo_delivery",
 ]  # fmt: skip
 EXPIRE_BATCH = 100
 
@@ -103,7 +104,7 @@ def cancel_paid(actor: Actor, order_id: int, reason: str) -> None:
     if order.case_count:
         raise Conflict("order.in_case", "订单有处理中的售后，请先处理完或撤销售后申请")
     lock_trade(trade_id)  # two orders of a trade cancelled at once: the second sees the first
-    where = {"status": "paid", "refunded_fen": order.refunded_fen, "case_count": 0}
+    where = {"status": "paid", "refunded_fen": order.refunded_fen, "case_count": 0, "units_out": None}
     values = {"status": "cancelled", "cancel_reason": why, "refunded_fen": order.payable_fen}
     if not cas.change(Order, order_id, where=where, values=values):
         raise Conflict("order.state", "订单已发货或状态已变化，不能取消")
@@ -166,6 +167,44 @@ def expire_unpaid() -> int:
             audit.record(SYSTEM, "trade.expired", "trade", trade_id)
     inventory.release(*held)
     return closed
+
+
+def send_units(actor: Actor, order_id: int, seen: int | None, units: int) -> bool:
+    """Note that so many more units of a paid order left; with the last ones the order is shipped, which is then told as True.
+
+    seen: `units_out` as the caller read it. Units that wait stay allocated, so do those that left until the last parcel is out.
+    Raises Conflict(`order.not_shippable`) when the order moved, is held, or another parcel left meanwhile.
+    """
+    order = queries.get_for(actor, order_id)
+    wanted, out = order.item_count - sum(queries.units_back(order_id).values()), (seen or 0) + units
+    where = {"status": "paid", "hold": "-", "units_out": seen}
+    if out > wanted or not cas.change(Order, order_id, where=where, values={"units_out": out}):
+        raise Conflict("order.not_shippable", "订单不在待发货状态、被暂停发货，或刚有包裹发出，请刷新查看")
+    if out == wanted:
+        mark_shipped(actor, order_id)
+        return True
+    add_event(order_id, "part_shipped", actor, f"已发 {out} 件，还有 {wanted - out} 件待发")
+    return False
+
+
+def mark_collected(order_id: int) -> bool:
+    """Note that a shipped order without a hold or open case was handed over; False when it moved meanwhile."""
+    arrived = {"delivered_at": clock.now()}
+    if not cas.change(Order, order_id, where={"status": "shipped", "hold": "-", "case_count": 0, "delivered_at": None}, values=arrived):
+        return False
+    add_event(order_id, "collected", SYSTEM)
+    events.publish(OrderDelivered(order_id))
+    return True
+
+
+def undo_delivery(order_id: int) -> bool:
+    """Take back the note that a shipped order arrived (a handing-over undone); False when it is completed already."""
+    shipped = queries.get_for(SYSTEM, order_id).delivered_at
+    where = {"status": "shipped", "delivered_at": shipped}
+    if shipped is None or not cas.change(Order, order_id, where=where, values={"delivered_at": None}):
+        return False
+    add_event(order_id, "undone", SYSTEM, "核销已撤销")
+    return True
 
 
 def mark_shipped(actor: Actor, order_id: int) -> None:

@@ -15,7 +15,8 @@ OPEN = (UNPAID, PAID, SHIPPED)
 
 EVENT_NAMES = {
     "placed": "买家下单", "paid": "买家付款", "cancelled": "订单取消", "shipped": "商家发货", "delivered": "已签收",
-    "completed": "确认收货", "note": "备注", "promise": "送达时间变更", "promise_missed": "送达超时", "aftersale": "售后",
+    "completed": "确认收货", "note": "备注", "part_shipped": "部分发货", "undone": "撤销核销", "collected": "买家自提",
+    "promise": "送达时间变更", "promise_missed": "送达超时", "aftersale": "售后",
     "held": "暂停处理", "lifted": "解除暂停", "case": "登记异常", "case_done": "异常处理完毕",
     "readdressed": "修改收货地址", "readdress_asked": "商家申请修改地址", "readdress_refused": "买家不同意改地址",
     "divided": "拆分订单", "bundled": "合并发货", "unbundled": "取消合并发货", "invoice": "发票",

@@ -12,6 +12,7 @@ from app.core.actor import Actor
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.delivery import destination
+from app.delivery import queries as delivery
 from app.identity import queries as identity
 from app.identity.queries import AddressView
 from app.merchants.queries import DELIVERY_MODES
@@ -48,7 +49,7 @@ def _modes() -> dict[int, str]:
     chosen = {name[5:]: value for name, value in request.values.items() if name.startswith("mode-")}
     if not all(key.isdigit() and len(key) < 20 and value in DELIVERY_MODES for key, value in chosen.items()):
         raise Invalid("order.mode", "配送方式不正确")
-    return {int(key): value for key, value in chosen.items()}
+    return {int(key): value for key, value in chosen.items()} | dict.fromkeys(_points(), grouping.PICKUP)
 
 
 def _bought_now() -> list[tuple[int, int]]:
@@ -90,12 +91,21 @@ def _page(status: int = 200, message: str = "") -> Any:
     html = render_template(
         "orders/storefront/checkout.html", quote=quote, offers=offers, shops=shops, addresses=addresses,
         promises=carts.promised(quote, shops, area_code, sent), area_code=area_code, verdicts=_verdicts(quote),
+        points=_points(), offered={shop.id: delivery.points_of(shop, area_code) for shop in shops.values()},
         parts=grouping.divide(quote, placing.handling_of(offers), ways), chosen_modes=ways,
         modes=grouping.MODES, temperatures=grouping.TEMPERATURES, key=random_token(18), message=message,
         sku=request.values.get("sku", ""), qty=request.values.get("qty", ""), from_cart=known is not None,
         areas=identity.list_areas(), chosen=request.form.get("address_id", ""), form=request.form,
     )  # fmt: skip
     return html, status
+
+
+def _points() -> dict[int, int]:
+    """Return the pickup points chosen on the page (`point-<shop>`), by shop; nothing for shops that send."""
+    chosen = {name[6:]: value for name, value in request.values.items() if name.startswith("point-") and value}
+    if not all(name.isdigit() and value.isdigit() and len(value) < 20 for name, value in chosen.items()):
+        raise Invalid("checkout.point", "自提点不正确")
+    return {int(name): int(value) for name, value in chosen.items()}
 
 
 def _area_of(addresses: list[AddressView]) -> str:
@@ -145,6 +155,7 @@ def place() -> Any:
         request.form.get("idempotency_key", ""), notes, from_cart, _new_address() if address == NEW else None,
         _coupons(), _scanned(), {int(k[8:]): v for k, v in request.form.items() if k.startswith("promise-") and k[8:].isdigit()},
         _modes(),
+        _points(),
     )  # fmt: skip
     try:
         with transaction():
@@ -197,6 +208,7 @@ def detail(order_id: int) -> str:
         receiver=queries.receiver_of(order), modes=grouping.MODES, temperatures=grouping.TEMPERATURES,
         area=identity.area_name(order.area_code),
         names=states.NAMES, tones=states.TONES, kinds=states.EVENT_NAMES, tab="orders", to_review=queries.to_review([order_id]),
+        pickup=delivery.pickup_of(order_id),
     )  # fmt: skip
 
 

@@ -19,10 +19,14 @@ from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.ids import new_id
 from app.core.tx import transaction
+from app.delivery import points
 from app.delivery import service as delivery
-from app.delivery.models import DeliveryGoods, DeliveryPromise, FreightTemplate
+from app.delivery.models import DeliveryGoods, DeliveryPromise, FreightTemplate, Pickup, PickupPoint
 from app.delivery.spec import RegionRule, TemplateSpec
+from app.fulfilment import codes
+from app.fulfilment.models import Parcel
 from app.identity import service as identity
+from app.identity.queries import find_by_login
 from app.identity.roles import BUILT_IN_ROLES
 from app.inventory.models import Stock
 from app.orders import queries as orders
@@ -50,6 +54,10 @@ FORMS: dict[str, dict[str, Any]] = {
     "merchant_aftersales.ship": {"carrier": "顺丰速运", "tracking_no": "SF1234567890123"},
     "merchant_catalog.add_tag": {"family": "marketing", "tag_name": "新品"},
     "merchant_fulfilment.ship": {"carrier": "sf", "tracking_no": "SF1234567890123"},
+    "merchant_fulfilment.add_temperature": {"celsius": "4.0"},
+    "merchant_delivery.save_point": {
+        "name": "点", "area_code": "T01", "street": "路", "phone": "1", "hours": "天", "capacity": "1", "keep_days": "1",
+    },
     "merchant_inventory.change": {"delta": "5", "cause": "77"},
     "merchant_orders.note": {"note": "看到了"},
     "merchant_orders.raise_case": {"kind": "other", "reason": "异常"},
@@ -116,12 +124,21 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
         delivery.bind(SYSTEM, template.id, shop.product_id)
         promise = delivery.add_promise(SYSTEM, shop.merchant_id, delivery.PromiseInput("次日达", 1, 960, 1_260))
         goods_id = db.scalar(select(DeliveryGoods.id).where(DeliveryGoods.product_id == shop.product_id))
+        point_id = points.save(SYSTEM, shop.merchant_id, points.PointInput("店内", "T01", "路 1 号", "0000", "每天", 5))
+        parcel_id, pickup_id = new_id(), new_id()
+        db.add(Parcel(id=parcel_id, order_id=order_id, merchant_id=shop.merchant_id, carrier="self", tracking_no=f"P{order_id}",
+                      status="shipped", shipped_at=clock.now()))  # fmt: skip
+        owner = find_by_login("merchant", shop.login)
+        db.add(Pickup(id=pickup_id, order_id=order_id, merchant_id=shop.merchant_id, point_id=point_id, point_name="店内", state="collected",
+                      live_code=f"#{pickup_id}", code_enc=codes.seal(codes.fresh(), pickup_id), collected_at=clock.now(),
+                      collected_by=owner.id, rev=1))  # fmt: skip
         rule = promotions_service.draft(SYSTEM, promotions.spec(merchant_id=shop.merchant_id))
         return {
             "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
             "review_id": review.id, "stock_id": stock_id, "rule_id": rule.id, "payout_id": payout.id, "statement_id": statement.id,
             "template_id": template.id, "promise_id": promise.id, "goods_id": goods_id,
             "case_id": case_id,
+            "point_id": point_id, "parcel_id": parcel_id, "pickup_id": pickup_id,
         }  # fmt: skip
 
 
@@ -187,6 +204,7 @@ def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
     db.rollback()
     db.expire_all()
     models |= {"template_id": FreightTemplate, "promise_id": DeliveryPromise, "goods_id": DeliveryGoods, "case_id": Case}
+    models |= {"point_id": PickupPoint, "parcel_id": Parcel, "pickup_id": Pickup}
     models |= {"review_id": Review, "stock_id": Stock, "rule_id": PromotionRule, "payout_id": Payout, "statement_id": Statement}
     rows = {name: db.get_one(model, ids[name]) for name, model in models.items()}
     return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}

@@ -31,7 +31,7 @@ from app.catalog.queries.desk import (
     today,
     versions_of,
 )
-from app.catalog.queries.prices import PricedSku, fillers, lowest_price, sample_skus
+from app.catalog.queries.prices import PricedSku, cold_classes, fillers, lowest_price, sample_skus
 from app.catalog.queries.public import (
     ListedProduct,
     Offer,
@@ -48,7 +48,8 @@ from app.catalog.queries.public import (
 
 __all__ = [
     "RETURN_EXCLUSIONS", "Attribute", "CategoryView", "ListedProduct", "Offer", "PricedSku", "ProductCard", "ProductDetail", "ProductRow",
-    "approved_version", "attributes_of", "cards", "categories_of", "category_ids_below", "counts_for", "documents_of", "exclusion_of",
+    "approved_version", "attributes_of", "cards", "categories_of", "category_ids_below", "cold_classes", "counts_for", "documents_of",
+    "exclusion_of",
     "expiring_documents", "fillers", "find_category", "get_category", "get_detail", "get_for", "get_import", "list_categories", "list_for",
     "list_imports", "list_listed", "listed", "listed_after", "lowest_price", "offers", "price_history",
     "product_prices", "sample_skus", "sku_owner", "skus_of", "tags_of", "today", "versions_of",

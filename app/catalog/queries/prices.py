@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -96,3 +96,10 @@ def lowest_price(sku_ids: Sequence[int], since: datetime, until: datetime) -> di
         else:
             lowest[sku_id] = min(price_fen, lowest.get(sku_id, price_fen))
     return {s: min(found for found in (before.get(s), lowest.get(s)) if found is not None) for s in before.keys() | lowest.keys()}
+
+
+def cold_classes(product_ids: Collection[int]) -> list[str]:
+    """Return the storage classes of products (ambient | chilled | frozen); one query."""
+    if not product_ids:
+        return []
+    return list(session.scalars(select(Product.cold_chain).where(Product.id.in_(sorted(product_ids))).distinct()))
