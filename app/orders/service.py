@@ -39,8 +39,7 @@ __all__ = [
     "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "close_case", "close_refunded",
     "compensate", "complete", "confirm_due", "expire_unpaid", "extend_unpaid", "give_back", "is_all_back", "lock_trade",
     "mark_collected", "mark_delivered", "mark_promise_missed", "mark_reviewed", "mark_shipped", "mark_trade_paid", "note_case",
-    "open_case", "place", "release_undone", "send_units",
-    "set_promise", "take_freight", "undo_delivery",
+    "open_case", "place", "release_undone", "send_units", "set_promise", "take_freight", "undo_delivery",
 ]  # fmt: skip
 EXPIRE_BATCH = 100
 
