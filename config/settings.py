@@ -98,6 +98,37 @@ class Wechat(Group):
     platform_key: str = Field("", description="微信支付公钥（PEM）")
 
 
+class Alipay(Group):
+    """Alipay open platform."""
+
+    gateway: str = Field("https://openapi.alipay.com/gateway.do", description="支付宝网关地址")
+    app_id: str = Field("", max_length=32, description="应用 ID；空为不启用支付宝")
+    seller_id: str = Field("", max_length=32, description="收款支付宝用户 ID（2088 开头）")
+    private_key: SecretStr | None = Field(None, description="应用私钥（PEM，可封存）")
+    alipay_key: str = Field("", description="支付宝公钥（PEM）")
+
+
+class UnionPay(Group):
+    """UnionPay full-channel platform."""
+
+    gateway: str = Field("https://gateway.95516.com", description="银联网关地址")
+    file_url: str = Field("https://filedownload.95516.com/", description="银联对账文件下载地址")
+    app_id: str = Field("", max_length=15, description="商户号；空为不启用银联")
+    private_key: SecretStr | None = Field(None, description="商户签名私钥（PEM，可封存）")
+    certificate: str = Field("", description="商户签名证书（PEM）")
+    issuers: str = Field("", description="签发银联验签证书的中级与根证书（PEM，可多个）")
+    signer_name: str = Field("中国银联股份有限公司", description="银联验签证书主体中的名称")
+
+
+class Citizen(Group):
+    """The region's citizen card centre (docs/protocols/citizen-card.md)."""
+
+    base_url: str = Field("", description="市民卡中心接口地址")
+    app_id: str = Field("", max_length=32, description="商户号；空为不启用数字市民卡")
+    private_key: SecretStr | None = Field(None, description="商户 SM2 私钥（PEM，可封存）")
+    centre_key: str = Field("", description="市民卡中心 SM2 公钥（PEM）")
+
+
 class Bank(Group):
     """The account buyers may transfer to."""
 
@@ -116,6 +147,9 @@ class Payment(Group):
     channel_expiry_s: int = Field(60, ge=0, le=600, description="渠道支付单比订单提前多少秒失效（秒）")
     wallet_max_fen: int = Field(500_000, ge=0, description="每个买家储值本金上限（分）；0 为不开放充值")
     wechat: Wechat = Wechat()
+    alipay: Alipay = Alipay()
+    unionpay: UnionPay = UnionPay()
+    citizen: Citizen = Citizen()
     bank: Bank = Bank()
 
 
@@ -267,10 +301,15 @@ def check(settings: Settings) -> list[Finding]:
 def _channel_findings(settings: Settings) -> list[Finding]:
     """Return what is missing for the channels that are switched on."""
     found = []
-    for name, group in (("wechat", settings.payment.wechat),):
+    needed = {
+        "wechat": ("mch_id", "serial_no", "private_key", "api_v3_key"), "alipay": ("seller_id", "private_key", "alipay_key"),
+        "unionpay": ("private_key", "certificate", "issuers"), "citizen": ("base_url", "private_key", "centre_key"),
+    }  # fmt: skip
+    for name, keys in needed.items():
+        group = getattr(settings.payment, name)
         if not group.app_id:
             continue
-        missing = [key for key in ("mch_id", "serial_no", "private_key", "api_v3_key") if not getattr(group, key)]
+        missing = [key for key in keys if not getattr(group, key)]
         found += [Finding("block", f"payment.{name}.{key} 未设置：该支付渠道已启用") for key in missing]
         if not settings.payment.public_url:
             found.append(Finding("block", "payment.public_url 未设置：支付渠道无法通知支付结果"))

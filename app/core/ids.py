@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 EPOCH_MS = 1_735_689_600_000
 NODE_BITS = 10
@@ -39,6 +40,11 @@ class IdGenerator:
                 self._sequence = 0
             self._last_ms = now_ms
             return (now_ms << (NODE_BITS + SEQUENCE_BITS)) | (self.node_id << SEQUENCE_BITS) | self._sequence
+
+
+def made_at(number: int) -> datetime:
+    """Return the instant, to the millisecond, an id was made at; aware UTC."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=(number >> (NODE_BITS + SEQUENCE_BITS)) + EPOCH_MS)
 
 
 _generator: IdGenerator | None = None

@@ -10,6 +10,7 @@ from app.core.tx import transaction
 from app.demo.accounts import CONSUMER_PHONE
 from app.identity import queries as identity
 from app.identity import service as identity_service
+from app.identity.phones import phone_index
 from app.payments import bank
 from app.payments.models import BankSlip
 
@@ -21,7 +22,7 @@ def load() -> None:
     maker, checker = _officer(ENTERED_BY), _officer(CONFIRMED_BY)
     if not identity.consumers_by_phone([CONSUMER_PHONE]):
         with transaction():
-            identity_service.create_account(SYSTEM, "consumer", "demo-buyer", "王女士", phone=CONSUMER_PHONE, roles=("consumer",))
+            identity_service.create_account(SYSTEM, "consumer", phone_index(CONSUMER_PHONE), "王女士", phone=CONSUMER_PHONE, roles=("consumer",))
     for number, amount, bonus, confirmed in (("HD20261101001", 50_000, 5_000, True), ("HD20261120007", 20_000, 1_000, False)):
         with transaction():
             if session.scalar(select(BankSlip.id).where(BankSlip.slip_no == number)) is not None:

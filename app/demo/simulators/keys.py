@@ -31,14 +31,17 @@ def rsa_public(private_pem: str) -> str:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def rsa_certificate(private_pem: str, name: str) -> str:
-    """Return a self-signed certificate, PEM."""
+def rsa_certificate(private_pem: str, name: str, *, issuer: tuple[str, str] | None = None) -> str:
+    """Return a certificate, PEM; self-signed, or by an issuer's (private key, certificate)."""
     key = load_pem_private_key(private_pem.encode(), None)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     at = clock.now()
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())  # type: ignore[arg-type]
+    signer, by = key, subject
+    if issuer is not None:
+        signer, by = load_pem_private_key(issuer[0].encode(), None), x509.load_pem_x509_certificate(issuer[1].encode()).subject
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(by).public_key(key.public_key())  # type: ignore[arg-type]
     builder = builder.serial_number(x509.random_serial_number()).not_valid_before(at - timedelta(days=1))
-    made = builder.not_valid_after(at + timedelta(days=DAYS)).sign(key, hashes.SHA256())  # type: ignore[arg-type]
+    made = builder.not_valid_after(at + timedelta(days=DAYS)).sign(signer, hashes.SHA256())  # type: ignore[arg-type]
     return made.public_bytes(Encoding.PEM).decode()
 
 

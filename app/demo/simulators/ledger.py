@@ -47,8 +47,8 @@ class Refund:
 class Ledger:
     """The payments and refunds of one simulated channel."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self, prefix: str, width: int = 28) -> None:
+        self.prefix, self.width = prefix, width
         self.lock = threading.RLock()
         self.payments: dict[str, Payment] = {}
         self.refunds: dict[str, Refund] = {}
@@ -59,7 +59,7 @@ class Ledger:
 
     def next_txn(self) -> str:
         """Return a number of the channel's own."""
-        return f"{self.prefix}{clock.now():%Y%m%d%H%M%S%f}{next(self._numbers):06d}"
+        return f"{self.prefix}{clock.now():%Y%m%d%H%M%S%f}{next(self._numbers):06d}"[-self.width :]
 
     def pay(self, number: str, scenario: str) -> Payment | None:
         """Let a buyer pay as a scenario says; None for a payment that is not waiting."""

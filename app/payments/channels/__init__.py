@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from app.core import cache_reset, runtime
 from app.core.errors import NotFound
-from app.payments.channels import simulated, wechat
+from app.payments.channels import alipay, citizen, simulated, unionpay, wechat
 from app.payments.channels.simulated import SIGNATURE_HEADER, compose, sign
 from app.payments.channels.values import Channel, Notice, load_notice
 
@@ -19,7 +19,9 @@ SIMULATOR = simulated.KEY
 WALLET, BANK = "wallet", "bank"
 OWN = {WALLET: "储值余额", BANK: "银行转账"}
 Opener = Callable[[], Channel]
-NETWORK: dict[str, tuple[str, Opener]] = {wechat.KEY: (wechat.TITLE, wechat.configured)}
+NETWORK: dict[str, tuple[str, Opener]] = {
+    module.KEY: (module.TITLE, module.configured) for module in (wechat, alipay, unionpay, citizen)
+}  # fmt: skip
 _open: dict[str, tuple[object, Channel]] = {}
 
 
