@@ -263,8 +263,9 @@ def gunicorn_args(settings: Settings) -> list[str]:
     Connections outlive the 60 s for which a proxy keeps its own: otherwise it sends a request on one that is just being closed.
     """
     return [
-        "--bind", f"{settings.server.host}:{settings.server.port}", "--workers", str(settings.server.workers),
-        "--worker-class", "gthread", "--threads", str(settings.server.threads), "--graceful-timeout", "20",
+        "--config", "python:app.serving", "--bind", f"{settings.server.host}:{settings.server.port}",
+        "--workers", str(settings.server.workers), "--worker-class", "gthread", "--threads", str(settings.server.threads),
+        "--graceful-timeout", "20",
         "--timeout", "60", "--keep-alive", "75", "--log-level", "warning", "--no-control-socket", "app.wsgi:application()",
     ]  # fmt: skip
 

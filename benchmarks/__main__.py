@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks import lines, load, report
@@ -96,7 +97,7 @@ def measure(shops: Sequence[Shop], chosen: argparse.Namespace, folder: Path, int
             for shop in shops:
                 stock_up(shop, size, into)
             if "pages" in chosen.only:
-                lines.page_pairs(shops, bare, chosen.pairs, chosen.seconds, folder, into)
+                lines.page_pairs(shops, bare, chosen.pairs, chosen.seconds, folder, into, patient=chosen.full)
                 say(f"pages at {size} done")
             if "orders" in chosen.only:
                 orders(shops, chosen, size, into)
@@ -112,18 +113,19 @@ def measure(shops: Sequence[Shop], chosen: argparse.Namespace, folder: Path, int
 
 def orders(shops: Sequence[Shop], chosen: argparse.Namespace, size: int, into: report.Report) -> None:
     """Measure carts and orders of all trees in turn, then check their books."""
+    each = 20 if chosen.full else 12
     for _ in range(chosen.pairs):
         for shop in shops:
-            lines.place_round(shop, "place", into)
+            lines.guarded("place", shop, partial(lines.place_round, shop, "place", into), into)
         if size == chosen.sizes[0]:
             for shop in shops:
-                lines.place_round(shop, "hot", into)
+                lines.guarded("hot", shop, partial(lines.place_round, shop, "hot", into), into)
             for shop in shops:
-                lines.whole_round(shop, 20 if chosen.full else 8, into)
+                lines.guarded("whole", shop, partial(lines.whole_round, shop, each, into), into)
         for shop in shops:
-            lines.cart_round(shop, 40, into)
+            lines.guarded("cart", shop, partial(lines.cart_round, shop, 40, into), into)
     for shop in shops:
-        lines.check(shop, "after orders", into)
+        lines.guarded("checker", shop, partial(lines.check, shop, "after orders", into), into)
 
 
 def run(chosen: argparse.Namespace, folder: Path, stack: contextlib.ExitStack) -> report.Report:

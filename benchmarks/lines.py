@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -51,14 +52,15 @@ def _sample(line: str, shop: Shop, spent: cpu.Spent, count: int, only: Sequence[
 
 
 def page_pairs(
-    shops: Sequence[Shop], bare: tuple[int, dict[str, int]], pairs: int, seconds: float, folder: Path, into: report.Report
-) -> None:
-    """Measure every page on every tree, the bare route before each pair; a noisy pair is run once more."""
+    shops: Sequence[Shop], bare: tuple[int, dict[str, int]], pairs: int, seconds: float, folder: Path, into: report.Report, *,
+    patient: bool = True,
+) -> None:  # fmt: skip
+    """Measure every page on every tree, the bare route before each pair; patient: a noisy pair is run once more."""
     for line in shops[0].pages():
         for number in range(pairs):
             order = list(shops) if number % 2 == 0 else list(reversed(shops))
             taken = _pair(line, order, bare, seconds, folder)
-            if any(s.foreign > cpu.NOISY_CORES for s in taken):
+            if patient and any(s.foreign > cpu.NOISY_CORES for s in taken):
                 taken = min(taken, _pair(line, order, bare, seconds, folder), key=lambda some: max(s.foreign for s in some))
             into.samples += taken
 
@@ -102,18 +104,18 @@ def _window(line: str, shop: Shop, only: Sequence[str], work: Callable[[], Steps
         shop.lab.drain()
         whole = cpu.spent(before, cpu.read(shop.lab.roots()))
         spent = cpu.Spent(spent.seconds, whole.us, spent.foreign, spent.steal)
-    sample = _sample(
+    return _sample(
         line, shop, spent, steps.done, only, seconds=steps.seconds, p50_ms=round(steps.percentile(0.5), 1),
-        p99_ms=round(steps.percentile(0.99), 1), errors=len(steps.errors),
+        p99_ms=round(steps.percentile(0.99), 1), errors=len(steps.errors), first_error=steps.errors[0] if steps.errors else "",
     )  # fmt: skip
-    if steps.errors:
-        raise_unexpected(line, steps.errors)
-    return sample
 
 
-def raise_unexpected(line: str, errors: Sequence[str]) -> None:
-    """Stop the run: without faults every step must succeed."""
-    raise RuntimeError(f"{line}: {len(errors)} steps failed, first: {errors[0]}")
+def guarded(line: str, shop: Shop, work: Callable[[], None], into: report.Report) -> None:
+    """Run a line; when it breaks, that line fails, the others go on, and so the run fails."""
+    try:
+        work()
+    except (RuntimeError, load.Refused, OSError, http.client.HTTPException) as error:
+        into.rows.append(Row(f"{line} @{shop.size} ({shop.lab.name})", "every step succeeds", "broken off", "fail", str(error)[:400]))
 
 
 def cart_round(shop: Shop, each: int, into: report.Report) -> None:
@@ -147,7 +149,7 @@ def place_round(shop: Shop, line: str, into: report.Report) -> None:
 
     filled = load.together(shop.users, fill, BUYERS)
     if filled.errors:
-        raise_unexpected(line, filled.errors)
+        raise RuntimeError(f"{len(filled.errors)} carts could not be filled, first: {filled.errors[0]}")
 
     def work(user: User, number: int) -> bool:
         if number == 0:

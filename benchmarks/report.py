@@ -32,6 +32,7 @@ class Sample:
     foreign: float
     steal: float
     bare_us: float = 0.0
+    first_error: str = ""
 
     @property
     def total_us(self) -> float:
@@ -127,6 +128,7 @@ def _cost_row(goal: Goal, size: int, found: Sequence[Sample]) -> Row:
     parts = {name: statistics.median(s.us[name] for s in found) for name in found[0].us}
     bare = [s.total_us / s.bare_us for s in found if s.bare_us]
     detail = " ".join(f"{name} {value:.0f}" for name, value in parts.items()) + (f"; {statistics.median(bare):.1f}x bare" if bare else "")
+    detail = next((s.first_error[:200] + "; " for s in found if s.first_error), "") + detail
     detail += f"; seen {statistics.median(s.rate for s in found):.0f}/s, foreign {statistics.median(s.foreign for s in found):.2f}"
     measured = f"{us / 1e3:.2f} ms, cap2 {2e6 / us if us else 0:.0f}/s, p99 {p99:.0f} ms" + (f", {errors} errors" if errors else "")
     noisy = is_noisy(found) and not errors

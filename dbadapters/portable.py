@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, Table, and_, insert, or_, select, update
 
 from dbadapters.errors import UniqueViolation
 
@@ -90,8 +91,13 @@ def _bound(connection: Connection, columns: Sequence[Column[Any]], rows: Sequenc
 
 def _insert_text(connection: Connection, table: Table, columns: Sequence[Column[Any]], mark: str) -> tuple[str, str]:
     """Return `INSERT INTO … VALUES ` and the marks of one row."""
-    quote = connection.dialect.identifier_preparer
-    names = ", ".join(quote.format_column(column) for column in columns)
+    return _text_of(connection.dialect, table, tuple(column.name for column in columns), mark)
+
+
+@lru_cache(maxsize=512)
+def _text_of(dialect: Dialect, table: Table, columns: tuple[str, ...], mark: str) -> tuple[str, str]:
+    quote = dialect.identifier_preparer
+    names = ", ".join(quote.format_column(table.c[column]) for column in columns)
     head = f"INSERT INTO {quote.format_table(table)} ({names}) VALUES "  # noqa: S608 - quoted names of the model, no values
     return head, f"({', '.join([mark] * len(columns))})"
 

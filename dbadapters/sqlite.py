@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,7 +67,11 @@ class SQLiteAdapter(Adapter):
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             write = connection.get_execution_options().get("regionmart_write")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+            driver: Any = connection.connection.dbapi_connection
+            try:
+                driver.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            except sqlite3.Error as error:  # here SQLAlchemy does not translate by itself
+                raise self.classify(error) or error from error
 
     def error_code(self, error: BaseException) -> str:
         """Return the extended result code's name."""

@@ -150,7 +150,7 @@ def select_all(account_id: int, guest_token: str, selected: bool) -> None:
 def remove_bought(account_id: int, sku_ids: list[int]) -> None:
     """Take bought variants out of the account's cart."""
     if sku_ids:
-        session.connection().execute(_BOUGHT, {"owner": owner_key(account_id, ""), "sku_ids": sku_ids})
+        sql.change(_BOUGHT, {"owner": owner_key(account_id, ""), "sku_ids": sku_ids})
 
 
 def merge(account_id: int, guest_token: str) -> None:

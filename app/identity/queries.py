@@ -154,15 +154,17 @@ def _view(row: Any) -> AddressView:
     )  # fmt: skip
 
 
+_ADDRESSES = (
+    select(*_ADDRESS_COLUMNS)
+    .where(Address.account_id == bindparam("account_id"), Address.deleted_us == 0)
+    .order_by(Address.is_default.desc(), Address.id.desc())
+    .limit(50)
+)
+
+
 def list_addresses(account_id: int) -> list[AddressView]:
     """Return an account's addresses, the default first."""
-    rows = session.execute(
-        select(*_ADDRESS_COLUMNS)
-        .where(Address.account_id == account_id, Address.deleted_us == 0)
-        .order_by(Address.is_default.desc(), Address.id.desc())
-        .limit(50)
-    )
-    return [_view(row) for row in rows]
+    return [_view(row) for row in sql.read(_ADDRESSES, {"account_id": account_id})]
 
 
 def default_area(account_id: int) -> str:

@@ -44,12 +44,12 @@ def get_for(actor: Actor, order_id: int) -> Order:
     return order
 
 
-_TRADE = select(Trade).where(Trade.trade_no == bindparam("trade_no"))
+_TRADE = select(*sql.table_of(Trade).c).where(Trade.trade_no == bindparam("trade_no"))
 
 
-def get_trade(actor: Actor, trade_no: str) -> Trade:
-    """Return the actor's own trade. Raises NotFound."""
-    trade = session.scalar(_TRADE, {"trade_no": trade_no})
+def get_trade(actor: Actor, trade_no: str) -> Any:
+    """Return the actor's own trade, its columns. Raises NotFound."""
+    trade = sql.read(_TRADE, {"trade_no": trade_no}).one_or_none()
     if trade is None or (actor.realm != "system" and trade.account_id != actor.account_id):
         raise NotFound("trade.missing", "订单不存在")
     return trade
@@ -64,8 +64,8 @@ _TRADE_NO = select(Trade.trade_no).where(Trade.id == bindparam("trade_id"))
 
 
 def trade_no_of(trade_id: int) -> str:
-    """Return the number of a trade the caller may see. Raises NoResultFound."""
-    return session.scalars(_TRADE_NO, {"trade_id": trade_id}).one()
+    """Return the number of a trade the caller may see, '-' for an unknown one."""
+    return str(sql.read(_TRADE_NO, {"trade_id": trade_id}).scalar() or "-")
 
 
 def orders_of_trade(trade_id: int) -> list[Order]:

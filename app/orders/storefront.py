@@ -95,7 +95,8 @@ def _page(status: int = 200, message: str = "") -> Any:
         parts=grouping.divide(quote, placing.handling_of(offers), ways), chosen_modes=ways,
         modes=grouping.MODES, temperatures=grouping.TEMPERATURES, key=random_token(18), message=message,
         sku=request.values.get("sku", ""), qty=request.values.get("qty", ""), from_cart=known is not None,
-        areas=identity.list_areas(), chosen=request.form.get("address_id", ""), form=request.form,
+        area_options=(("", "请选择"), *((area.code, area.name) for area in identity.list_areas())),
+        chosen=request.form.get("address_id", ""), form=request.form,
     )  # fmt: skip
     return html, status
 

@@ -6,18 +6,19 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from app.core import sql
 from app.core.db import session
 from app.core.errors import NotFound
 from app.core.paging import Page, paginate
 from app.payments import abnormal
 from app.payments.models import AbnormalReceipt, BankSlip, ChannelNotice, PaymentAttempt, PaymentIntent, Refund, Wallet, WalletEntry
 
-_ATTEMPT = select(PaymentAttempt).where(PaymentAttempt.payment_no == bindparam("payment_no"))
+_ATTEMPT = select(*sql.table_of(PaymentAttempt).c).where(PaymentAttempt.payment_no == bindparam("payment_no"))
 
 
-def get_attempt(payment_no: str) -> PaymentAttempt:
-    """Return an attempt by our number at the channel. Raises NotFound."""
-    found = session.scalar(_ATTEMPT, {"payment_no": payment_no})
+def get_attempt(payment_no: str) -> Any:
+    """Return an attempt, its columns, by our number at the channel. Raises NotFound."""
+    found = sql.read(_ATTEMPT, {"payment_no": payment_no}).one_or_none()
     if found is None:
         raise NotFound("payment.attempt", "支付单不存在")
     return found

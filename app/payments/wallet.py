@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from app.core import cas, clock, events, sql
 from app.core.db import session
@@ -38,9 +38,12 @@ class Balance:
         return self.principal_fen + self.bonus_fen
 
 
+_BALANCE = select(Wallet.principal_fen, Wallet.bonus_fen).where(Wallet.account_id == bindparam("account_id"))
+
+
 def balance(account_id: int) -> Balance:
     """Return a buyer's balance, zero without a wallet."""
-    row = session.execute(select(Wallet.principal_fen, Wallet.bonus_fen).where(Wallet.account_id == account_id)).one_or_none()
+    row = sql.read(_BALANCE, {"account_id": account_id}).one_or_none()
     return Balance(row.principal_fen, row.bonus_fen) if row is not None else Balance()
 
 

@@ -6,6 +6,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import quote
 
 from flask import Response, current_app, g, redirect, request
@@ -82,8 +83,13 @@ def csrf_token() -> str:
 
 
 def _csrf_mac(seed: str) -> str:
-    key = runtime.current().keyring.primary("token").key
-    return sm.hmac_sm3(key, b"csrf:" + current_surface().key.encode() + b":" + seed.encode()).hex()[:40]
+    return _mac_of(runtime.current().keyring.primary("token").key, current_surface().key, seed)
+
+
+@lru_cache(maxsize=4_096)
+def _mac_of(key: bytes, surface: str, seed: str) -> str:
+    """Return a form token; kept, as a page needs the token of the same seed up to four times and the form that follows once more."""
+    return sm.hmac_sm3(key, b"csrf:" + surface.encode() + b":" + seed.encode()).hex()[:40]
 
 
 def _check_csrf() -> None:

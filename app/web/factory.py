@@ -11,7 +11,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from app.core import db
 from app.core.tx import retry_conflicts
-from app.web import access, errors, flash, headers, render
+from app.web import access, errors, flash, headers, render, templating
 
 REQUESTS = Counter("regionmart_http_requests_total", "HTTP requests", ["surface", "endpoint", "status"])
 
@@ -21,6 +21,12 @@ class RegionMart(Flask):
 
     Safe because a view has one transaction, and a retryable error means that it was rolled back.
     """
+
+    jinja_environment = templating.PageEnvironment
+
+    def ensure_sync(self, func: Any) -> Any:
+        """Return the function: no view or hook of this product is a coroutine, and Flask would ask each of them at every request."""
+        return func
 
     def dispatch_request(self) -> Any:
         """Run the matched view with retry; streaming bodies are never retried (they start after the view)."""
@@ -60,9 +66,15 @@ def build(import_name: str, *, proxy_count: int = 0) -> RegionMart:
     app.after_request(flash.write_flash_cookie)
     app.after_request(access.write_seed_cookie)
 
+    counters: dict[tuple[str, str, int], Any] = {}  # finding a counter by its labels costs more than counting
+
     @app.after_request
     def count(response: Any) -> Any:
-        REQUESTS.labels(access.current_surface().key, request.endpoint or "-", response.status_code).inc()
+        labels = (access.current_surface().key, request.endpoint or "-", response.status_code)
+        counter = counters.get(labels)
+        if counter is None:
+            counter = counters[labels] = REQUESTS.labels(*labels)
+        counter.inc()
         return response
 
     @app.teardown_request

@@ -90,6 +90,7 @@ def application() -> Any:
         time.sleep(tenths / 10)
         return "slept"
 
+    (Path(runtime.current().settings.home) / f"loaded-{os.getpid()}").touch()
     made.add_url_rule("/probe/slow/<int:tenths>", "storefront_probe_slow", slow)
     return made
 

@@ -31,6 +31,11 @@ def running(launch: Callable[..., Platform]) -> Platform:
     return platform
 
 
+def loaded(platform: Platform) -> set[int]:
+    """Return the web processes that have ever loaded the application."""
+    return {int(path.name.removeprefix("loaded-")) for path in platform.home.glob("loaded-*")}
+
+
 class Clients:
     """Visitors who ask all the time: pages and cart additions, with pauses that leave connections idle."""
 
@@ -83,6 +88,8 @@ def test_reload_fails_no_request(running: Platform) -> None:
 
             def renewed(old: set[int] = before) -> bool:
                 now = {process.pid for process in running.web_workers()}
+                if old - now:  # the first of the old ones has gone: both new ones have loaded the application before
+                    assert len({*loaded(running)} - old) >= 2, "an old process was stopped while the new ones were still starting"
                 return len(now) == 2 and not now & old
 
             until(renewed, "both web processes are new", 150)

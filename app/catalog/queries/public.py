@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,14 +70,14 @@ class ProductCard:
 
 @dataclass(frozen=True)
 class ProductDetail:
-    """A product with all that its page shows; merchant is the Merchant row whatever its status."""
+    """A product with all that its page shows: rows of all columns; merchant whatever its status."""
 
-    product: Product
-    skus: Sequence[Sku]
-    documents: Sequence[Document]
-    tags: Sequence[Tag]
+    product: Any
+    skus: Sequence[Any]
+    documents: Sequence[Any]
+    tags: Sequence[Any]
     category: CategoryView | None
-    merchant: Merchant
+    merchant: Any
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def list_listed(
         values |= {f"k{i}": value for i, value in enumerate(decode_cursor(cursor, len(keys)))}
     column = "category_id" if category_id else "merchant_id"
     statement = _list_statement(sort, max(1, len(groups)), column, bool(cursor))
-    rows = session.execute(statement, values | {"size": size + 1}).all()
+    rows = sql.read(statement, values | {"size": size + 1}).all()
     return cut([_card(row) for row in rows], size, lambda card: [_SORT_VALUES[key](card) for key in keys])
 
 
@@ -204,15 +205,19 @@ def categories_of(product_ids: Iterable[int]) -> dict[int, int]:
 
 
 _CARDS = _card_columns().where(Product.id.in_(bindparam("ids", expanding=True)), Product.is_listed == 1)
+_SELLER = tuple(sql.table_of(Merchant).c)
+Seller = namedtuple("Seller", [column.name for column in _SELLER])  # type: ignore[misc]  # the table knows its columns
 _PRODUCT = (
-    select(Product, Merchant).join(Merchant, Merchant.id == Product.merchant_id).where(Product.id == bindparam("product_id"))
+    select(*sql.table_of(Product).c, *(column.label(f"seller_{column.name}") for column in _SELLER))
+    .join(Merchant, Merchant.id == Product.merchant_id)
+    .where(Product.id == bindparam("product_id"))
 )
 _SKUS = (
-    select(Sku).where(Sku.product_id == bindparam("product_id"), Sku.is_active == True)  # noqa: E712 - SQL, not Python
+    select(*sql.table_of(Sku).c).where(Sku.product_id == bindparam("product_id"), Sku.is_active == True)  # noqa: E712 - SQL, not Python
     .order_by(Sku.sort, Sku.id)
 )  # fmt: skip
-_DOCUMENTS = select(Document).where(Document.product_id == bindparam("product_id")).order_by(Document.id)
-_TAGS = select(Tag).where(Tag.product_id == bindparam("product_id")).order_by(Tag.id)
+_DOCUMENTS = select(*sql.table_of(Document).c).where(Document.product_id == bindparam("product_id")).order_by(Document.id)
+_TAGS = select(*sql.table_of(Tag).c).where(Tag.product_id == bindparam("product_id")).order_by(Tag.id)
 
 
 def get_detail(product_id: int) -> ProductDetail:
@@ -222,14 +227,12 @@ def get_detail(product_id: int) -> ProductDetail:
     Raises NotFound(`product.missing`).
     """
     given = {"product_id": product_id}
-    row = session.execute(_PRODUCT, given).one_or_none()
-    if row is None:
+    product = sql.read(_PRODUCT, given).one_or_none()
+    if product is None:
         raise NotFound("product.missing", "商品不存在或已下架")
-    product, merchant = row
-    skus = session.scalars(_SKUS, given).all()
-    documents = session.scalars(_DOCUMENTS, given).all()
-    tags = session.scalars(_TAGS, given).all()
-    return ProductDetail(product, skus, documents, tags, find_category(product.category_id), merchant)
+    skus, documents, tags = (sql.read(statement, given).all() for statement in (_SKUS, _DOCUMENTS, _TAGS))
+    seller = Seller(*product[-len(_SELLER):])
+    return ProductDetail(product, skus, documents, tags, find_category(product.category_id), seller)
 
 
 def _with_skus(products: Sequence[Product]) -> list[ListedProduct]:

@@ -196,7 +196,7 @@ def reserve(
             held.append(
                 {
                     "id": new_id(), "order_id": order_id, "line_id": line_id, "stock_id": stock_id, "quantity": units,
-                    "state": "active", "expires_at": expires_at,
+                    "state": "active", "expires_at": expires_at, "returned": 0,
                 }
             )  # fmt: skip
     sql.add_all(Reservation, held)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import bindparam, case, delete, select, update
 
 from app.core import clock, sql
 from app.core.db import session
@@ -131,16 +131,17 @@ def _count(rule_id: int, amount_fen: int) -> None:
         raise PromotionGone("promotion.gone", "活动名额已用完，请核对新的金额")
 
 
+_USED = (
+    update(sql.table_of(Coupon))
+    .where(Coupon.trade_id == bindparam("w_trade"), Coupon.status == "locked")
+    .values(status="used", used_at=bindparam("at"))
+)
+
+
 def settle(trade_id: int) -> int:
     """Turn the locked coupons of a paid trade used; returns how many. Repeating changes nothing."""
     session.flush()
-    changed = session.execute(
-        update(Coupon)
-        .where(Coupon.trade_id == trade_id, Coupon.status == "locked")
-        .values(status="used", used_at=clock.now())
-        .execution_options(synchronize_session=False)
-    )
-    return int(changed.rowcount)  # type: ignore[attr-defined]
+    return sql.change(_USED, {"w_trade": trade_id, "at": clock.now()})
 
 
 def release(trade_id: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cpu, load, report
+from benchmarks import cpu, lines, load, report
 from benchmarks.__main__ import number
 
 WRK = """Running 2s test @ http://127.0.0.1:8000/
@@ -97,3 +97,24 @@ def test_the_time_of_a_tree_holds_its_children() -> None:
 @pytest.mark.parametrize(("text", "expected"), [("1k", 1_000), ("50K", 50_000), ("1m", 1_000_000), ("7", 7)])
 def test_sizes_are_written_short(text: str, expected: int) -> None:
     assert number(text) == expected
+
+
+def test_a_line_that_breaks_fails_and_lets_the_others_go_on() -> None:
+    made = report.Report()
+    shop: Any = SimpleNamespace(size=1_000, lab=SimpleNamespace(name="head"))
+
+    def broken() -> None:
+        raise RuntimeError("3 carts could not be filled, first: Refused")
+
+    lines.guarded("place", shop, broken, made)
+    lines.guarded("cart", shop, lambda: made.samples.append(sample("cart", us=10)), made)
+    assert [(row.line, row.verdict, row.detail) for row in made.rows] == [
+        ("place @1000 (head)", "fail", "3 carts could not be filled, first: Refused")
+    ]
+    assert [s.line for s in made.samples] == ["cart"]
+
+
+def test_failed_steps_fail_their_line_whatever_it_costs_and_are_named() -> None:
+    made = report.Report(samples=[sample("cart", us=1), sample("cart", us=1, errors=2, foreign=2.0, first_error="Refused: 409")])
+    report.judge(made, "head", [1_000])
+    assert (made.rows[0].verdict, made.rows[0].detail.partition(";")[0]) == ("fail", "Refused: 409")
