@@ -58,6 +58,7 @@ class Trade(Group):
     auto_confirm_after_days: int = Field(7, ge=1, description="签收后自动确认收货（天）")
     auto_confirm_shipped_days: int = Field(10, ge=1, description="无签收信息时发货后自动确认（天）")
     max_open_unpaid: int = Field(5, ge=1, description="每人同时未付款的订单数上限")
+    invoice_request_days: int = Field(90, ge=1, description="订单完成后多少天内可以申请发票")
     ship_sla_h: int = Field(48, ge=1, description="发货时限（小时）")
     delivery_days: int = Field(2, ge=0, le=30, description="没有承诺到达日时按发货后几天送达计算，用于批次效期（天）")
 

@@ -11,7 +11,7 @@ THINGS = {
     "freight": "运费模板", "promise": "时效承诺", "holiday": "配送日历", "point": "自提点", "pickup": "自提", "paper": "单据",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
     "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款", "aftersale": "售后",
-    "order_case": "异常订单", "invoice": "发票",
+    "order_case": "异常订单", "invoice": "发票", "order_export": "订单导出",
     "slip": "银行回单",
 }  # fmt: skip
 VERBS = {
@@ -35,7 +35,7 @@ VERBS = {
     "raised": "登记", "given_back": "退回", "lifted": "放行", "divided": "拆分", "bundled": "合并发货",
     "unbundled": "取消合并发货",
     "readdressed": "修改收货地址", "readdress_asked": "申请修改收货地址", "readdress_refused": "拒绝修改收货地址",
-    "red": "红冲", "wanted": "申请",
+    "red": "红冲", "wanted": "申请", "export_taken": "下载导出",
     "breached": "冷链超温", "prepared": "备货", "collected": "核销", "undone": "撤销核销", "printed": "打印", "reprinted": "补打",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip

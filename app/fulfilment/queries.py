@@ -151,3 +151,8 @@ def list_parcels(merchant_id: int = 0, view: str = "", cursor: str = "", size: i
     elif view == "breached":
         statement = statement.where(Parcel.breached_at.is_not(None))
     return paginate(statement, [Parcel.id], lambda r: [r[0].id], cursor=cursor, size=size, scalars=False)
+
+
+def has_parcel(order_id: int) -> bool:
+    """Tell whether a parcel of an order exists: then its lines and its address stay."""
+    return session.scalar(select(Parcel.id).where(Parcel.order_id == order_id).limit(1)) is not None

@@ -6,10 +6,11 @@ from typing import Any
 
 from app.core.domain import Domain
 from app.core.periodic import Periodic
-from app.fulfilment import handlers, merchant, operator, promising, service, storefront
+from app.fulfilment import handlers, merchant, operator, promising, queries, service, storefront
 from app.fulfilment.events import ParcelShipped
 from app.fulfilment.permissions import PERMISSIONS
 from app.fulfilment.service import pickups
+from app.orders import guards
 from app.orders.events import OrderCancelled, OrderPaid
 from app.web.menus import MenuEntry
 
@@ -45,6 +46,7 @@ def domain() -> Domain:
         ),
         jobs=((service.SIMULATE_JOB, _scan), (pickups.COMPLETE_JOB, _complete_pickup)),
         permissions=PERMISSIONS,
+        start=lambda: guards.on_started_check(queries.has_parcel),
         menu=(
             MenuEntry("merchant", "订单", "包裹", "/merchant/parcels", "package", "merchant_order.view", 20),
             MenuEntry("operator", "履约", "包裹", "/operator/parcels", "package", "order.view", 40),

@@ -19,7 +19,8 @@ from security.masking import mask_phone
 MOST = 20
 
 
-def _checked(receiver: str, phone: str, street: str, area_code: str) -> tuple[str, str, str]:
+def checked_address(receiver: str, phone: str, street: str, area_code: str) -> tuple[str, str, str]:
+    """Return (receiver, phone, street) in their normal form. Raises Invalid naming the field."""
     name, number, line = clean(receiver), normal_phone(phone), clean(street)
     if not 1 <= len(name) <= 20:
         raise Invalid("address.receiver", "请填写收货人姓名（20 字以内）", field="receiver")
@@ -44,7 +45,7 @@ def add_address(
     actor: Actor, *, receiver: str, phone: str, street: str, area_code: str, is_default: bool = False
 ) -> Address:
     """Add a delivery address of the actor. Raises Invalid naming the field, TooMany(`address.limit`)."""
-    name, number, line = _checked(receiver, phone, street, area_code)
+    name, number, line = checked_address(receiver, phone, street, area_code)
     existing = session.scalars(
         select(Address.id).where(Address.account_id == actor.account_id, Address.deleted_us == 0).limit(MOST)
     ).all()
@@ -69,7 +70,7 @@ def edit_address(
 ) -> None:
     """Change one of the actor's addresses; orders keep what they copied. Raises NotFound, Invalid naming the field."""
     queries.get_address(actor.account_id, address_id)
-    name, number, line = _checked(receiver, phone, street, area_code)
+    name, number, line = checked_address(receiver, phone, street, area_code)
     row = session.get_one(Address, address_id)
     if is_default and not row.is_default:
         _clear_default(actor.account_id)

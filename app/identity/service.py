@@ -18,7 +18,7 @@ from app.core.errors import Conflict, Invalid, NotFound, TooMany
 from app.core.ids import new_id
 from app.core.text import clean, half_width
 from app.identity import queries
-from app.identity.addresses import add_address, edit_address, make_default, remove_address
+from app.identity.addresses import add_address, checked_address, edit_address, make_default, remove_address
 from app.identity.credentials import (
     change_password,
     check_password_policy,
@@ -40,7 +40,8 @@ CODE_EVERY_S = 60
 CODE_TRIES = 5
 SignInHook = Callable[[int, str], None]
 __all__ = [
-    "add_address", "change_password", "check_code", "check_password_policy", "countersign", "create_account", "edit_address", "grant_roles",
+    "add_address", "change_password", "check_code", "check_password_policy", "checked_address",
+    "countersign", "create_account", "edit_address", "grant_roles",
     "install_roles", "make_default", "normal_phone", "on_consumer_sign_in", "phone_index", "remove_address", "request_code",
     "reset_password", "revoke_session", "revoke_sessions", "set_status", "sign_in_with_code", "sign_in_with_password", "sign_out",
 ]  # fmt: skip

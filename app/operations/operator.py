@@ -14,7 +14,7 @@ from app.core.tx import transaction
 from app.merchants import queries as merchants
 from app.operations import queries, words
 from app.orders import queries as orders
-from app.orders import states
+from app.orders import searching, states
 from app.web import access
 from app.web.figures import Figure
 from app.web.flash import flash
@@ -30,7 +30,7 @@ STATES = {"parked": "已搁置", "queued": "排队中", "running": "执行中", 
 def home() -> str:
     """Show what waits for somebody; each count is a link, and nobody sees a link to a page that would refuse them."""
     actor, at = access.actor(), clock.now()
-    recent = orders.list_all(size=RECENT).items if actor.can("order.view") else None
+    recent = searching.search(searching.Criteria(), size=RECENT).items if actor.can("order.view") else None
     return render_template(
         "operations/operator/home.html", figures=_figures(actor), recent=recent, names=states.NAMES, tones=states.TONES, now=at
     )

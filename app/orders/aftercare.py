@@ -15,14 +15,15 @@ from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.errors import Conflict
 from app.core.money import share_of
+from app.orders import holds
 from app.orders.events import OrderCancelled
 from app.orders.models import LineBack, Order, OrderLine, Trade
 from app.orders.placing import add_event
+from app.orders.states import IN_CASE
 from app.promotions import service as promotions
 from dbadapters.errors import Conflict as RunAgain
 from dbadapters.errors import UniqueViolation
 
-IN_CASE = "aftersale"
 SENT = ("shipped", "completed")
 # Writes nothing new: takes the trade's row, and, with the second one, tells by the count that no unit of it is left with the buyer.
 _HELD = update(Trade).where(Trade.id == bindparam("trade_id")).values(status=Trade.status)
@@ -67,7 +68,9 @@ def open_case(order_id: int, line_id: int, units: int, *, shipped: bool) -> None
     if not cas.change(Order, order_id, where={"status": SENT if shipped else ("paid",)}, values=values):
         raise Conflict("order.state", "订单状态已变化，请刷新后再试")
     if not shipped:
-        cas.change(Order, order_id, where={"hold": "-"}, values={"hold": IN_CASE})
+        cas.change(Order, order_id, where={"hold": "-"}, values={"hold": IN_CASE, "held_at": clock.now()})
+    if session.scalar(select(OrderLine.order_id).where(OrderLine.id == line_id)) != order_id:
+        raise Conflict("line.units", "订单刚被拆分，请在拆出的订单中申请售后", field="quantity")
     _hold_units(line_id, units)
 
 
@@ -87,7 +90,7 @@ def _row_of(line_id: int) -> LineBack:
     found = session.get(LineBack, line_id)
     if found is not None:
         return found
-    line = session.get_one(OrderLine, line_id)
+    line = session.get_one(OrderLine, line_id, populate_existing=True)  # it may have been split since it was loaded
     row = {"id": line_id, "order_id": line.order_id, "quantity": line.quantity, "paid_fen": line.paid_fen}
     try:
         sql.add(LineBack, row | {"case_units": 0, "back_units": 0, "back_fen": 0})
@@ -116,7 +119,8 @@ def close_case(order_id: int, line_id: int, units: int) -> None:
     if not cas.change(Order, order_id, where={"case_count": order.case_count}, values={"case_count": order.case_count - 1}):
         raise RunAgain("another case of the order moved")
     if not session.get_one(Order, order_id).case_count:
-        cas.change(Order, order_id, where={"hold": IN_CASE}, values={"hold": "-"})
+        if session.get_one(Order, order_id).hold == IN_CASE:
+            holds.settle(order_id)
         cas.change(Order, order_id, where={"status": "shipped"}, values={"confirm_after": clock.now() + left})
     if units:
         row = _row_of(line_id)

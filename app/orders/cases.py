@@ -6,7 +6,7 @@ Rows are taken in this order: case, trade, order, and what follows an order.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -20,7 +20,7 @@ from app.core.ids import new_id
 from app.core.text import clean
 from app.identity import queries as identity
 from app.inventory import queries as inventory
-from app.orders import addresses, holds, queries, rows, service
+from app.orders import addresses, dividing, holds, queries, rows, service
 from app.orders.models import Order, OrderCase
 from app.orders.placing import add_event
 from app.orders.states import CANCELLED, CASE_HOLDS, CASE_KINDS, CHOICES, NONE, OPEN, PAID, RESOLUTIONS, UNPAID
@@ -119,6 +119,8 @@ def choices(case: OrderCase) -> dict[str, str]:
         order = session.get_one(Order, case.order_id)
         if order.status not in (UNPAID, PAID):
             allowed = tuple(word for word in allowed if word != "cancel")
+        if order.status != PAID or order.item_count < 2:
+            allowed = tuple(word for word in allowed if word != "split")
     return {word: RESOLUTIONS[word] for word in allowed}
 
 
@@ -142,10 +144,11 @@ def give_back(actor: Actor, case_id: int) -> None:
     audit.record(actor, "order_case.given_back", "order_case", case_id)
 
 
-def resolve(actor: Actor, case_id: int, resolution: str, note: str) -> None:
+def resolve(actor: Actor, case_id: int, resolution: str, note: str, units: Mapping[int, int] | None = None) -> None:
     """End a case the actor has claimed, with its effect on the order in the same transaction.
 
-    release: the case's hold is lifted; cancel: the order is cancelled and refunded; noted: the hold is lifted, nothing else.
+    release: the case's hold is lifted; cancel: the order is cancelled and refunded; split: the units (by line) become an order that
+    is cancelled and refunded, the rest is released; noted: the hold is lifted, nothing else.
     Raises NotFound, Invalid(`case.resolution`, `case.note`), Conflict(`case.state`, `order.state`).
     """
     case, why = get(case_id), clean(note)[:200]
@@ -159,6 +162,9 @@ def resolve(actor: Actor, case_id: int, resolution: str, note: str) -> None:
     if not cas.change(OrderCase, case_id, where=where, values=values):
         raise Conflict("case.state", "请先认领；或该异常单已由他人处理，请刷新查看")
     if order_id:
+        if resolution == "split":
+            part = dividing.divide(actor, order_id, units or {}, CASE_KINDS[kind])
+            service.cancel_paid(actor, part, f"{CASE_KINDS[kind]}，平台取消")
         _carry_out(actor, order_id, kind, resolution, why)
     for hook in _judged:
         hook(actor, session.get_one(OrderCase, case_id), resolution)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from app.core.errors import Invalid
+from app.core.text import clean
 from app.orders import grouping, states
 
 
@@ -16,3 +19,16 @@ def words() -> dict[str, Any]:
         "case_kinds": states.CASE_KINDS, "case_hints": states.CASE_HINTS, "case_states": states.CASE_STATES,
         "case_tones": states.CASE_TONES, "case_sources": states.CASE_SOURCES, "resolutions": states.RESOLUTIONS,
     }  # fmt: skip
+
+
+def units_of(form: Mapping[str, str]) -> dict[int, int]:
+    """Return the units typed for lines (`units-<line>`). Raises Invalid(`divide.units`) for what is no number."""
+    typed = {name[6:]: value.strip() or "0" for name, value in form.items() if name.startswith("units-")}
+    if not all(key.isdigit() and len(key) < 20 and value.isdigit() and len(value) < 7 for key, value in typed.items()):
+        raise Invalid("divide.units", "拆出件数须为整数", field="units")
+    return {int(key): int(value) for key, value in typed.items()}
+
+
+def reason_of(form: Mapping[str, str]) -> str:
+    """Return the reason typed for a split."""
+    return clean(form.get("reason", ""))[:100]

@@ -19,7 +19,7 @@ from app.core.text import clean
 from app.orders import queries, rows
 from app.orders.models import Order, OrderHold
 from app.orders.placing import add_event
-from app.orders.states import HOLDS, NONE, OPEN, PAID
+from app.orders.states import HOLDS, IN_CASE, NONE, OPEN, PAID
 
 
 def place(actor: Actor, order_id: int, reason: str, note: str) -> bool:
@@ -27,7 +27,7 @@ def place(actor: Actor, order_id: int, reason: str, note: str) -> bool:
 
     Raises NotFound, Invalid(`hold.reason`, `hold.note`), Conflict(`order.state`).
     """
-    if reason not in HOLDS:
+    if reason not in HOLDS or reason == IN_CASE:
         raise Invalid("hold.reason", "请选择暂停原因", field="reason")
     why = clean(note)[:200]
     if not why:
@@ -64,20 +64,25 @@ def lift(actor: Actor, order_id: int, reason: str, note: str = "") -> bool:
     at = clock.now()
     done = {"open_key": hold, "lifted_by": actor.name or "系统", "lifted_at": at}
     cas.change(OrderHold, hold, where={"open_key": 0}, values=done)
-    left = session.scalar(
-        select(OrderHold.reason).where(OrderHold.order_id == order_id, OrderHold.open_key == 0).order_by(OrderHold.id).limit(1)
-    )
-    order = session.get_one(Order, order_id)
+    settle(order_id)
+    why = clean(note)[:200]
+    add_event(order_id, "lifted", actor, f"{HOLDS.get(reason, reason)}{'：' + why if why else ''}", internal=True)
+    audit.record(actor, "order.lifted", "order", order_id, detail={"reason": reason, "note": why})
+    return True
+
+
+def settle(order_id: int) -> None:
+    """Say on the order what holds it now; when nothing does, the shipping deadline moves. The caller holds the order's row."""
+    first = select(OrderHold.reason).where(OrderHold.order_id == order_id, OrderHold.open_key == 0).order_by(OrderHold.id).limit(1)
+    left, order, at = session.scalar(first), session.get_one(Order, order_id), clock.now()
+    if left is None and order.case_count and order.status == PAID:
+        left = IN_CASE
     values: dict[str, Any] = {"hold": left or NONE}
     if left is None:
         if order.status == PAID and order.held_at is not None and order.ship_due_at is not None:
             values["ship_due_at"] = order.ship_due_at + (at - order.held_at)
         values["held_at"] = None
     cas.change(Order, order_id, where={}, values=values)
-    why = clean(note)[:200]
-    add_event(order_id, "lifted", actor, f"{HOLDS.get(reason, reason)}{'：' + why if why else ''}", internal=True)
-    audit.record(actor, "order.lifted", "order", order_id, detail={"reason": reason, "note": why})
-    return True
 
 
 def _open_of(order_id: int, reason: str) -> int | None:

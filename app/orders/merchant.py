@@ -12,7 +12,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.delivery import queries as delivery
 from app.identity import queries as identity
-from app.orders import cases, desk, queries, service, states
+from app.orders import bundling, cases, desk, queries, searching, service
 from app.promotions import queries as promotions
 from app.web import access
 from app.web.figures import Figure
@@ -38,15 +38,19 @@ def figures_of(actor: Actor) -> list[Figure]:
 
 @bp.get("/orders")
 @needs("merchant_order.view")
-def index() -> str:
-    """List the shop's orders."""
-    status, merchant_id = request.args.get("status", ""), access.actor().merchant_id
-    status = status if status in states.NAMES else ""
-    page = queries.list_for_merchant(merchant_id, status, request.args.get("cursor", ""))
-    return render_template(
-        "orders/merchant/index.html", page=page, status=status, now=clock.now(), **desk.words(),
-        counts=queries.count_by_status(merchant_id), area_name=identity.area_name,
+def index() -> Any:
+    """List the shop's orders, those that a search finds."""
+    merchant_id = access.actor().merchant_id
+    try:
+        wanted, error = searching.criteria(merchant_id, request.args), ""
+    except Invalid as refused:
+        wanted, error = searching.Criteria(merchant_id), refused.message
+    page = searching.search(wanted, request.args.get("cursor", ""))
+    html = render_template(
+        "orders/merchant/index.html", page=page, wanted=wanted, status=wanted.status, error=error, args=request.args, now=clock.now(),
+        counts=queries.count_by_status(merchant_id), area_name=identity.area_name, **desk.words(),
     )  # fmt: skip
+    return html, 422 if error else 200
 
 
 def _detail(order_id: int, error: str = "", status: int = 200) -> Any:
@@ -55,7 +59,8 @@ def _detail(order_id: int, error: str = "", status: int = 200) -> Any:
         "orders/merchant/detail.html", order=order, lines=queries.lines_of([order_id])[order_id], backs=queries.backs_for(order),
         offs=promotions.summary_of(order_id),
         events=queries.timeline(order_id), receiver=queries.receiver_of(order), area=identity.area_name(order.area_code),
-        cases=queries.cases_of(order_id), error=error, form=request.form, pickup=delivery.pickup_of(order_id), **desk.words(),
+        cases=queries.cases_of(order_id), error=error, form=request.form, bundled=bundling.members(order),
+        pickup=delivery.pickup_of(order_id), **desk.words(),
     ), status  # fmt: skip
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import redirect, render_template, request
 
+from app.audit import service as audit
 from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.identity import queries as identity
-from app.orders import cases, desk, holds, queries, service, states
+from app.orders import cases, desk, holds, queries, searching, service, states
 from app.promotions import queries as promotions
 from app.web import access
 from app.web.flash import flash
@@ -21,16 +22,21 @@ bp = surface_blueprint("operator", "orders")
 
 @bp.get("/orders")
 @needs("order.view")
-def index() -> str:
-    """List all orders; receivers are masked."""
-    status = request.args.get("status", "")
-    status = status if status in states.NAMES else ""
-    order_no, at = request.args.get("q", "").strip()[:40], clock.now()
-    page = queries.list_all(status, order_no, request.args.get("cursor", ""))
-    return render_template(
-        "orders/operator/index.html", page=page, status=status, order_no=order_no, now=at, **desk.words(),
-        counts=queries.count_by_status(), overdue=queries.count_overdue(at), area_name=identity.area_name,
+def index() -> Any:
+    """List orders of all shops, those that a search finds; receivers are masked, looking for a person is audited."""
+    try:
+        wanted, error = searching.criteria(0, request.args), ""
+    except Invalid as refused:
+        wanted, error = searching.Criteria(), refused.message
+    if wanted.is_personal:
+        with transaction():
+            audit.record(access.actor(), "order.searched", "order", "-", detail={"by": "receiver", "status": wanted.status})
+    at, page = clock.now(), searching.search(wanted, request.args.get("cursor", ""))
+    html = render_template(
+        "orders/operator/index.html", page=page, wanted=wanted, status=wanted.status, error=error, args=request.args, now=at,
+        counts=queries.count_by_status(), overdue=queries.count_overdue(at), area_name=identity.area_name, **desk.words(),
     )  # fmt: skip
+    return html, 422 if error else 200
 
 
 def _detail(order_id: int, error: str = "", status: int = 200) -> Any:

@@ -82,7 +82,8 @@ def resolve_case(case_id: int) -> Any:
     """Resolve a case; a refusal shows the page again with what was entered."""
     try:
         with transaction():
-            cases.resolve(access.actor(), case_id, request.form.get("resolution", ""), request.form.get("note", ""))
+            resolution, units = request.form.get("resolution", ""), desk.units_of(request.form)
+            cases.resolve(access.actor(), case_id, resolution, request.form.get("note", ""), units)
     except (Invalid, Conflict) as error:
         return _page(case_id, error.message, error.status)
     flash("异常单已处理")

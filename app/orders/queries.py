@@ -16,7 +16,7 @@ from app.core.errors import NotFound
 from app.core.paging import Page, paginate
 from app.merchants.models import Merchant
 from app.orders import addresses
-from app.orders.models import LineBack, Order, OrderCase, OrderEvent, OrderLine, Trade
+from app.orders.models import Invoice, LineBack, Order, OrderCase, OrderEvent, OrderLine, Trade
 
 COUNT_CAP = 1_000
 
@@ -66,6 +66,11 @@ _TRADE_NO = select(Trade.trade_no).where(Trade.id == bindparam("trade_id"))
 def trade_no_of(trade_id: int) -> str:
     """Return the number of a trade the caller may see, '-' for an unknown one."""
     return str(sql.read(_TRADE_NO, {"trade_id": trade_id}).scalar() or "-")
+
+
+def trade_numbers(trade_ids: Sequence[int]) -> dict[int, str]:
+    """Return the numbers of trades by id; one query. At most 500 ids."""
+    return dict(session.execute(select(Trade.id, Trade.trade_no).where(Trade.id.in_(set(trade_ids)))).tuples().all())
 
 
 def orders_of_trade(trade_id: int) -> list[Order]:
@@ -169,19 +174,6 @@ def list_for_account(account_id: int, status: str = "", cursor: str = "", size: 
     return _listed(_with_shop().where(Order.account_id == account_id), status, cursor, size)
 
 
-def list_for_merchant(merchant_id: int, status: str = "", cursor: str = "", size: int = 20) -> Page[Any]:
-    """Return (order, shop name) of a merchant, newest first."""
-    return _listed(_with_shop().where(Order.merchant_id == merchant_id), status, cursor, size)
-
-
-def list_all(status: str = "", order_no: str = "", cursor: str = "", size: int = 20) -> Page[Any]:
-    """Return (order, shop name) for operators, newest first; order_no is an exact match."""
-    statement = _with_shop()
-    if order_no:
-        statement = statement.where(Order.order_no == order_no)
-    return _listed(statement, status, cursor, size)
-
-
 def count_by_status(merchant_id: int = 0, account_id: int = 0) -> dict[str, int]:
     """Return how many orders (of a merchant or a buyer) are in the open states, each counted up to 1,000: that stays cheap."""
     counts = {"unpaid": 0, "paid": 0, "shipped": 0}
@@ -256,6 +248,26 @@ def to_review(order_ids: Sequence[int]) -> set[int]:
 def cases_of(order_id: int) -> list[OrderCase]:
     """Return the cases of an order the caller may see, newest first."""
     return list(session.scalars(select(OrderCase).where(OrderCase.order_id == order_id).order_by(OrderCase.id.desc())))
+
+
+def parts_of(order: Order) -> list[Order]:
+    """Return the other parts of an order that was split, or that it was split from; none for an order that never was."""
+    root = order.parent_id or order.id
+    rows = session.scalars(select(Order).where(Order.trade_id == order.trade_id).order_by(Order.id))
+    return [row for row in rows if row.id != order.id and root in (row.id, row.parent_id)]
+
+
+def list_invoices(merchant_id: int, status: str = "requested", cursor: str = "", size: int = 20) -> Page[Any]:
+    """Return (invoice, order) of a shop's paid orders. status: as of invoices, or `due` for those a refund makes due to be taken back."""
+    statement = select(Invoice, Order).join(Order, Order.id == Invoice.order_id).where(Invoice.merchant_id == merchant_id)
+    if status == "due":
+        left = Order.payable_fen - Order.refunded_fen
+        statement = statement.where(Invoice.status == "issued", Invoice.amount_fen - Invoice.red_fen > left)
+    elif status == "requested":
+        statement = statement.where(Invoice.status == status, Order.status.in_(("paid", "shipped", "completed")))
+    elif status:
+        statement = statement.where(Invoice.status == status)
+    return paginate(statement, [Invoice.id], lambda r: [r[0].id], cursor=cursor, size=size, scalars=False)
 
 
 def list_cases(view: str, kind: str = "", officer_id: int = 0, cursor: str = "", size: int = 20) -> Page[Any]:

@@ -22,9 +22,10 @@ EVENT_NAMES = {
     "divided": "拆分订单", "bundled": "合并发货", "unbundled": "取消合并发货", "invoice": "发票",
 }  # fmt: skip
 
+IN_CASE = "aftersale"  # an open after-sale case of a paid order; placed and lifted by `aftercare`, not an `OrderHold`
 HOLDS = {
     "risk": "风控审核", "address": "地址核实", "oversold": "缺货核实", "abnormal": "异常核查", "group": "待成团", "presale": "预售未达量",
-    "platform": "平台暂停",
+    "platform": "平台暂停", IN_CASE: "售后处理中",
 }  # fmt: skip
 OFFICER_HOLDS = ("platform", "abnormal", "address")  # those an officer places by hand; the others come from what they name
 
@@ -38,9 +39,9 @@ CASE_TONES = {"open": "warn", "claimed": "info", "resolved": "ok"}
 CASE_SOURCES = {"auto": "系统", "merchant": "商家", "operator": "运营", "risk": "风控"}
 CASE_HOLDS = {"oversold": "oversold", "address": "address", "risk": "risk", "other": "abnormal"}
 RESOLUTIONS = {
-    "release": "核实无误，放行", "cancel": "取消订单并退款", "noted": "已核对，不需改动",
+    "release": "核实无误，放行", "cancel": "取消订单并退款", "split": "拆出部分商品并退款，其余放行", "noted": "已核对，不需改动",
 }  # fmt: skip
 CHOICES = {
-    "oversold": ("release", "cancel"), "address": ("release", "cancel"), "payment": ("noted",), "risk": ("release", "cancel"),
+    "oversold": ("release", "split", "cancel"), "address": ("release", "cancel"), "payment": ("noted",), "risk": ("release", "cancel"),
     "other": ("release", "cancel", "noted"),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from app.delivery import queries as delivery
 from app.identity import queries as identity
 from app.identity.queries import AddressView
 from app.merchants.queries import DELIVERY_MODES
-from app.orders import closing, grouping, placing, queries, service, states
+from app.orders import closing, grouping, invoices, placing, queries, service, states
 from app.promotions import queries as promotions
 from app.promotions import scanning
 from app.promotions.pricing import Quote, Verdict
@@ -50,6 +50,14 @@ def _modes() -> dict[int, str]:
     if not all(key.isdigit() and len(key) < 20 and value in DELIVERY_MODES for key, value in chosen.items()):
         raise Invalid("order.mode", "配送方式不正确")
     return {int(key): value for key, value in chosen.items()} | dict.fromkeys(_points(), grouping.PICKUP)
+
+
+def _invoice() -> invoices.Wanted | None:
+    """Return the invoice asked for with the order, None for none. Raises Invalid naming the field."""
+    kind = request.form.get("invoice-kind", "")
+    if not kind:
+        return None
+    return invoices.checked(kind, request.form.get("invoice-title", ""), request.form.get("invoice-tax_no", ""))
 
 
 def _bought_now() -> list[tuple[int, int]]:
@@ -159,8 +167,11 @@ def place() -> Any:
         _points(),
     )  # fmt: skip
     try:
+        invoice = _invoice()
         with transaction():
             trade_id = service.place(access.actor(), wanted)
+            if invoice is not None:
+                invoices.request_for_trade(access.actor(), trade_id, invoice)
     except Conflict as error:
         return _page(409, error.message)
     except Invalid as error:

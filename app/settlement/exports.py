@@ -17,9 +17,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from app.core import clock
+from app.core import clock, sheets
 from app.core.money import format_yuan
-from app.settlement import sheets
 from app.settlement.chart import KINDS, VOUCHERS
 from app.settlement.models import Payout
 from app.settlement.queries import statements

@@ -8,6 +8,7 @@ from app.aftersales.events import CompensationPaid, UnitsRefunded
 from app.core.domain import Domain
 from app.core.periodic import Periodic
 from app.merchants.events import MerchantApproved
+from app.orders import dividing as order_dividing
 from app.orders.events import OrderCancelled, OrderCompleted, OrderPaid
 from app.payments.events import PaymentReceived, PaymentRefunded, StrayPaymentReceived, WalletCredited
 from app.settlement import handlers, merchant, operator
@@ -15,7 +16,7 @@ from app.settlement import operator_books as _books  # noqa: F401 - adds its vie
 from app.settlement import operator_recon as _recon  # noqa: F401 - adds its views to the operator blueprint
 from app.settlement.permissions import PERMISSIONS
 from app.settlement.queries import books
-from app.settlement.service import bills, closing, payouts, release
+from app.settlement.service import bills, closing, dividing, payouts, release
 from app.web.menus import MenuEntry
 
 
@@ -91,6 +92,7 @@ def domain() -> Domain:
         ),
         permissions=PERMISSIONS,
         menu=MENU,
+        start=lambda: order_dividing.on_divided(dividing.divide),
     )  # fmt: skip
 
 

@@ -29,9 +29,11 @@ from app.identity import service as identity
 from app.identity.queries import find_by_login
 from app.identity.roles import BUILT_IN_ROLES
 from app.inventory.models import Stock
+from app.orders import invoices
 from app.orders import queries as orders
 from app.orders import service as orders_service
-from app.orders.models import Order, Trade
+from app.orders.models import Invoice, Order, OrderExport, Trade
+from app.orders.searching import Criteria
 from app.promotions import service as promotions_service
 from app.promotions.models import PromotionRule
 from app.reviews.models import Review
@@ -61,6 +63,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "merchant_inventory.change": {"delta": "5", "cause": "77"},
     "merchant_orders.note": {"note": "看到了"},
     "merchant_orders.raise_case": {"kind": "other", "reason": "异常"},
+    "merchant_orders.propose_address": {"receiver": "李四", "phone": "13812341234", "street": "幸福路 88 号", "reason": "补充"},
     "merchant_reviews.reply": {"reply": "谢谢"},
 }
 FILES = {"merchant_aftersales.picture", "merchant_catalog.import_result", "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf"}
@@ -132,10 +135,17 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
         db.add(Pickup(id=pickup_id, order_id=order_id, merchant_id=shop.merchant_id, point_id=point_id, point_name="店内", state="collected",
                       live_code=f"#{pickup_id}", code_enc=codes.seal(codes.fresh(), pickup_id), collected_at=clock.now(),
                       collected_by=owner.id, rev=1))  # fmt: skip
+        export = OrderExport(
+            id=new_id(), account_id=1, merchant_id=shop.merchant_id, criteria=Criteria(shop.merchant_id).as_json(), status="queued",
+            requested_by="店主", requested_at=clock.now(),
+        )  # fmt: skip
+        title = invoices.row_for(order_id, 1, shop.merchant_id, invoices.checked("personal", "李四"))
+        db.add_all([export, Invoice(**title)])
         rule = promotions_service.draft(SYSTEM, promotions.spec(merchant_id=shop.merchant_id))
         return {
             "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
             "review_id": review.id, "stock_id": stock_id, "rule_id": rule.id, "payout_id": payout.id, "statement_id": statement.id,
+            "export_id": export.id, "invoice_id": title["id"],
             "template_id": template.id, "promise_id": promise.id, "goods_id": goods_id,
             "case_id": case_id,
             "point_id": point_id, "parcel_id": parcel_id, "pickup_id": pickup_id,
@@ -204,7 +214,7 @@ def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
     db.rollback()
     db.expire_all()
     models |= {"template_id": FreightTemplate, "promise_id": DeliveryPromise, "goods_id": DeliveryGoods, "case_id": Case}
-    models |= {"point_id": PickupPoint, "parcel_id": Parcel, "pickup_id": Pickup}
+    models |= {"point_id": PickupPoint, "parcel_id": Parcel, "pickup_id": Pickup, "export_id": OrderExport, "invoice_id": Invoice}
     models |= {"review_id": Review, "stock_id": Stock, "rule_id": PromotionRule, "payout_id": Payout, "statement_id": Statement}
     rows = {name: db.get_one(model, ids[name]) for name, model in models.items()}
     return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}

@@ -174,3 +174,47 @@ def release(trade_id: int) -> bool:
             .execution_options(synchronize_session=False)
         )
     return True
+
+def divide(order_id: int, new_order_id: int, moves: Sequence[tuple[int, int, int, int]]) -> None:
+    """Divide the frozen shares of a split order: (line id, new line id, quantity, units that leave) each. Called by orders.
+
+    The units that stay keep ⌈j·S/n⌉ of every running sum S of a line's shares, which is the line's list price less F(j) of what was
+    paid (commerce.md §2.4): list price, discounts and payment agree on both parts to the fen, and no share falls below zero.
+    """
+    a = PromotionAdjustment
+    for line_id, new_line_id, quantity, count in moves:
+        mine = (a.order_id == order_id, a.line_id == line_id)
+        if count == quantity:
+            session.execute(update(a).where(*mine).values(order_id=new_order_id).execution_options(synchronize_session=False))
+            continue
+        found = session.scalars(select(a).where(*mine).order_by(a.id)).all()
+        kept = iter(_kept([fen for row in found for fen in (row.merchant_fen, row.platform_fen, row.programme_fen)], quantity, count))
+        added = []
+        for row in found:
+            stay = (next(kept), next(kept), next(kept))
+            leave = [had - keep for had, keep in zip((row.merchant_fen, row.platform_fen, row.programme_fen), stay, strict=True)]
+            if sum(leave):
+                added.append(_moved(row, new_order_id, new_line_id, leave))
+            row.merchant_fen, row.platform_fen, row.programme_fen = stay
+            row.amount_fen = sum(stay)
+        sql.add_all(PromotionAdjustment, added)
+    session.flush()
+
+
+def _kept(shares: Sequence[int], quantity: int, count: int) -> list[int]:
+    """Return what of each share stays with quantity − count units."""
+    stays, running, before, kept = quantity - count, 0, 0, []
+    for share in shares:
+        running += share
+        upto = -(-stays * running // quantity)
+        kept.append(upto - before)
+        before = upto
+    return kept
+
+
+def _moved(row: PromotionAdjustment, order_id: int, line_id: int, parts: Sequence[int]) -> dict[str, Any]:
+    return {
+        "id": new_id(), "trade_id": row.trade_id, "order_id": order_id, "line_id": line_id, "layer": row.layer, "kind": row.kind,
+        "rule_id": row.rule_id, "version": row.version, "coupon_id": row.coupon_id, "title": row.title, "amount_fen": sum(parts),
+        "merchant_fen": parts[0], "platform_fen": parts[1], "programme_fen": parts[2], "programme": row.programme, "is_void": row.is_void,
+    }  # fmt: skip
