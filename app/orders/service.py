@@ -34,6 +34,7 @@ from app.orders.events import OrderCancelled, OrderCompleted, OrderDelivered, Or
 from app.orders.models import Order, OrderLine, Trade
 from app.orders.placing import NewAddress, QuoteChanged, Submission, add_event, place
 from app.promotions import service as promotions
+from dbadapters.errors import Conflict as RunAgain
 
 __all__ = [
     "NewAddress", "QuoteChanged", "Submission", "add_note", "cancel_paid", "cancel_trade", "close_case", "close_refunded",
@@ -99,13 +100,15 @@ def cancel_paid(actor: Actor, order_id: int, reason: str) -> None:
     """
     order = queries.get_for(actor, order_id)
     merchant_id, trade_id, why = order.merchant_id, order.trade_id, clean(reason)[:60] or "取消订单"
-    refund_fen = order.payable_fen - order.refunded_fen
+    payable_fen, refund_fen = order.payable_fen, order.payable_fen - order.refunded_fen
     if order.case_count:
         raise Conflict("order.in_case", "订单有处理中的售后，请先处理完或撤销售后申请")
     lock_trade(trade_id)  # two orders of a trade cancelled at once: the second sees the first
-    where = {"status": "paid", "refunded_fen": order.refunded_fen, "case_count": 0, "units_out": None}
-    values = {"status": "cancelled", "cancel_reason": why, "refunded_fen": order.payable_fen}
+    where = {"status": "paid", "payable_fen": payable_fen, "refunded_fen": payable_fen - refund_fen, "case_count": 0, "units_out": None}
+    values = {"status": "cancelled", "cancel_reason": why, "refunded_fen": payable_fen}
     if not cas.change(Order, order_id, where=where, values=values):
+        if session.get_one(Order, order_id).payable_fen != payable_fen:
+            raise RunAgain("the order was split meanwhile")
         raise Conflict("order.state", "订单已发货或状态已变化，不能取消")
     add_event(order_id, "cancelled", actor, why)
     events.publish(OrderCancelled(order_id, merchant_id, True, trade_id, refund_fen))
