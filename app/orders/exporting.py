@@ -53,7 +53,7 @@ def request(actor: Actor, wanted: Criteria) -> int:
 
 def path_of(export_id: int) -> Path:
     """Return where the file of an export lies."""
-    return runtime.current().home / "exports" / f"orders-{export_id}.xlsx"
+    return runtime.current().home.joinpath("exports", f"orders-{export_id}.xlsx")
 
 
 def run(export_id: int) -> int:

@@ -66,7 +66,10 @@ FORMS: dict[str, dict[str, Any]] = {
     "merchant_orders.propose_address": {"receiver": "李四", "phone": "13812341234", "street": "幸福路 88 号", "reason": "补充"},
     "merchant_reviews.reply": {"reply": "谢谢"},
 }
-FILES = {"merchant_orders.export_file", "merchant_orders.invoice_file", "merchant_aftersales.picture", "merchant_catalog.import_result", "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf"}
+FILES = {
+    "merchant_orders.export_file", "merchant_orders.invoice_file", "merchant_aftersales.picture", "merchant_catalog.import_result",
+    "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf",
+}  # fmt: skip
 CONSOLES = ("merchant", "operator", "government", "security")
 
 
