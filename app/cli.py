@@ -233,6 +233,8 @@ def run_command(demo: bool) -> None:
     ]
     children += [simulators] if simulators is not None else []
     _print_banner(settings, demo)
+    if simulators is not None:
+        click.echo(f"  支付渠道模拟器（扮演买家付款）\thttp://127.0.0.1:{settings.server.port + SIMULATORS_ABOVE}/play")
     sys.exit(_supervise(children, stop))
 
 

@@ -61,15 +61,22 @@ def _wallet(account_id: int) -> Any:
     return session.execute(wanted).one()
 
 
-def move(account_id: int, principal_fen: int, bonus_fen: int, *, kind: str, cause: str, memo: str = "-") -> bool:
-    """Change a balance once per cause; False when this cause has been booked. Raises Conflict(`wallet.short`), RunAgain."""
+def move(
+    account_id: int, principal_fen: int, bonus_fen: int, *, kind: str, cause: str, memo: str = "-", seen: Balance | None = None
+) -> bool:  # fmt: skip
+    """Change a balance once per cause; False when this cause has been booked.
+
+    seen: the balance the amounts were worked out from; when it has changed since, the door runs the whole again.
+    Raises Conflict(`wallet.short`), RunAgain.
+    """
     if session.scalar(select(WalletEntry.id).where(WalletEntry.cause == cause)) is not None:
         return False
     found = _wallet(account_id)
-    after = {"principal_fen": found.principal_fen + principal_fen, "bonus_fen": found.bonus_fen + bonus_fen}
+    base = seen or Balance(found.principal_fen, found.bonus_fen)
+    after = {"principal_fen": base.principal_fen + principal_fen, "bonus_fen": base.bonus_fen + bonus_fen}
     if min(after.values()) < 0:
         raise Conflict("wallet.short", "储值余额不足，请刷新后重试")
-    where = {"principal_fen": found.principal_fen, "bonus_fen": found.bonus_fen}
+    where = {"principal_fen": base.principal_fen, "bonus_fen": base.bonus_fen}
     if not cas.change(Wallet, found.id, where=where, values=after):
         raise RunAgain("the wallet was moved by a twin")
     row = {
@@ -101,7 +108,7 @@ def hold(account_id: int, intent_id: int, want_fen: int, memo: str) -> int:
         "bonus_fen": bonus, "pay_kind": "-", "status": "held", "channel_txn": f"P{attempt_id}", "created_at": clock.now(),
     }  # fmt: skip
     sql.add(PaymentAttempt, row)
-    move(account_id, bonus - amount, -bonus, kind="hold", cause=f"hold:{attempt_id}", memo=memo)
+    move(account_id, bonus - amount, -bonus, kind="hold", cause=f"hold:{attempt_id}", memo=memo, seen=have)
     return amount
 
 
