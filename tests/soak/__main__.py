@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import subprocess
@@ -16,26 +17,31 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from app.aftersales import states
+from app.aftersales.models import Case
 from app.audit.models import AuditEvent
 from app.core import clock
 from app.core.db import release_session, session
+from app.core.errors import AppError
 from app.inventory.models import Movement
-from app.orders.models import Order
-from app.payments import channels, delivery
-from app.payments.models import Refund
+from app.orders.models import Order, OrderCase
+from app.payments import abnormal, channels, delivery
+from app.payments.models import AbnormalReceipt, Refund
 from app.settlement.models import Entry, Payout, ReconCase, Voucher
 from tests import engines
 from tests.processes.books import waiting
 from tests.processes.platform import Platform, until
-from tests.soak import actions, oracles
+from tests.soak import actions, complaints, desk, oracles, purses
+from tests.soak.acting import Scene
 from tests.soak.driver import CATCH_UP_S
-from tests.soak.world import ChannelBook, SharedClock, build
+from tests.soak.world import ChannelBook, SharedClock, World, build
 
 BUYERS = 60
 KILL_EVERY_S = (4.0, 12.0)
 WORKERS = 2
 LEAPS = ((0.5, 2 * 3_600), (0.35, 8 * 3_600), (0.15, 40 * 3_600))  # chance and length of a step of the clock in seconds
 OPS_A_DAY, DAYS = 100, (12, 150)  # how far the clock goes: past an 8th and a month's end at least
+BANK = {"holder": "澜州市区域电商运营有限公司", "bank_name": "澜州农商银行", "number": "6228480000000000001"}
 SETTLEMENT = {"release_after_days": "2", "min_payout_fen": "200"}
 SWEEP_DAYS = (1, 8, 8, 20)  # past the time to pay, to confirm, to release, to close a month
 
@@ -46,7 +52,8 @@ class Soak:
     def __init__(self, arguments: Any, home: Path) -> None:
         self.wanted, self.rng = arguments.ops, random.Random(arguments.seed)
         self.home, self.seed = home, arguments.seed
-        self.platform = Platform(home, arguments.engine, worker={"lease_s": "20", "poll_interval_s": "0.05"}, settlement=SETTLEMENT)
+        self.platform = Platform(home, arguments.engine, worker={"lease_s": "20", "poll_interval_s": "0.05"}, settlement=SETTLEMENT,
+                                 payment__bank=BANK)  # fmt: skip
         self.days = min(max(self.wanted / OPS_A_DAY, DAYS[0]), DAYS[1])
         self.drivers: dict[int, subprocess.Popen[bytes]] = {}
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
@@ -59,6 +66,7 @@ class Soak:
         build(BUYERS).save(self.home / "world.json")
         self.clock = SharedClock(self.home / "clock")
         self.began_at = clock.now()
+        self.scene = Scene(self.rng, World.load(self.home / "world.json"), ChannelBook(self.home / "channel-0.jsonl"), [])
 
     def spawn(self, kind: str) -> None:
         """Start one more driver or job worker."""
@@ -122,9 +130,12 @@ class Soak:
         for body in ChannelBook.read(self.home):
             delivery.deliver("simulator", body, channels.sign(body))
         for days in SWEEP_DAYS:
+            began = time.monotonic()
             self.clock.jump(timedelta(days=days))
             time.sleep(3 * CATCH_UP_S)  # the worker puts its periodic jobs
             until(lambda: not waiting(due=True), "every job is done", 300, every=0.3, tell=waiting)
+            self._work_queues()
+            print(f"  {days} days on: settled after {time.monotonic() - began:.0f} s", flush=True)
         until(lambda: not self._work_cases(), "all cases are resolved", 120)
         until(lambda: not waiting(due=True), "every job is done", 300, every=0.3, tell=waiting)
 
@@ -135,6 +146,27 @@ class Soak:
         for process in (*self.drivers.values(), *self.workers.values()):
             process.wait()
         self.platform.stop()
+
+    def _work_queues(self) -> None:
+        statement = select(OrderCase.id, OrderCase.status, OrderCase.officer_id).where(OrderCase.status != "resolved")
+        for _ in ("claim", "resolve"):
+            rows = session.execute(statement).all()
+            release_session()
+            for row in rows:
+                with contextlib.suppress(AppError):
+                    desk.end_order_case(self.scene, row)
+            wanted = select(AbnormalReceipt.id, AbnormalReceipt.status, AbnormalReceipt.owner_id)
+            waiting_here = session.execute(wanted.where(AbnormalReceipt.status.in_(abnormal.WAITING))).all()
+            release_session()
+            for row in waiting_here:
+                with contextlib.suppress(AppError):
+                    purses.end_abnormal(self.scene, row)
+        statement = select(Case.id, Case.status, Case.kind, Case.quantity, Case.account_id, Case.merchant_id, Case.want_fen)
+        disputes = session.execute(statement.where(Case.status == states.DISPUTED)).all()
+        release_session()
+        for case in disputes:
+            with contextlib.suppress(AppError):
+                complaints.decide(self.scene, case)
 
     def _work_cases(self) -> int:
         release_session()
@@ -149,7 +181,8 @@ class Soak:
 def figures() -> dict[str, int]:
     """Return how much there is of what."""
     tables = {"orders": Order, "refunds": Refund, "vouchers": Voucher, "entries": Entry, "stock movements": Movement, "payouts": Payout,
-              "cases": ReconCase, "audit records": AuditEvent}  # fmt: skip
+              "cases": ReconCase, "audit records": AuditEvent,
+              "after-sale cases": Case}  # fmt: skip
     found = {name: int(session.scalar(select(func.count()).select_from(model)) or 0) for name, model in tables.items()}
     found["order lines"] = actions.line_count()
     release_session()

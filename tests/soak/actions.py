@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -14,13 +13,12 @@ from app.core import clock
 from app.core.actor import SYSTEM
 from app.core.db import release_session, session
 from app.core.ids import new_id
-from app.core.tx import retry_conflicts, transaction
+from app.fulfilment import queries as parcels
 from app.fulfilment import service as fulfilment
 from app.fulfilment.models import Parcel
 from app.inventory import service as inventory
 from app.orders import service as orders
 from app.orders.models import Order, OrderLine, Trade
-from app.payments import channels, delivery, simulator
 from app.payments import service as payments
 from app.payments.models import PaymentAttempt
 from app.promotions import service as promotions
@@ -29,41 +27,12 @@ from app.settlement.models import Payout, ReconCase
 from app.settlement.service import cases, deposits, payouts, release
 from app.settlement.service.ledger import balance
 from app.settlement.service.splitting import Units, lines_of
-from tests.soak.world import FINANCE, ChannelBook, World, buyer, seller
-
-RECENT = 40
-
-
-class Nothing(Exception):
-    """There is nothing this could be done to now."""
-
-
-@dataclass
-class Scene:
-    """One process of the soak: its dice, the world, the channel's memory, notices it has held back."""
-
-    rng: random.Random
-    world: World
-    book: ChannelBook
-    held_back: list[bytes]
-
-    def one_of(self, statement: Any) -> Any:
-        """Choose one of the newest rows of a statement with an id column first. Raises Nothing."""
-        rows = session.execute(statement.limit(RECENT)).all()
-        release_session()
-        if not rows:
-            raise Nothing
-        return self.rng.choice(rows)
-
-
-def commit(work: Callable[[], Any]) -> Any:
-    """Do something as a door does it: one transaction, again on a conflict."""
-
-    def unit() -> Any:
-        with transaction():
-            return work()
-
-    return retry_conflicts(unit)
+from tests.soak.acting import Nothing, Scene, commit
+from tests.soak.channel import deliver_late, pay_at_channel, payable
+from tests.soak.complaints import move_case, open_case
+from tests.soak.desk import raise_case, work_order_case
+from tests.soak.purses import judge_slip, pay_by_bank, pay_stored, top_up, work_abnormal
+from tests.soak.world import FINANCE, buyer, seller
 
 
 def _orders(*where: Any) -> Any:
@@ -88,40 +57,17 @@ def place(scene: Scene) -> None:
 
 
 def pay(scene: Scene) -> None:
-    """A buyer pays with any outcome; a notice may be held back, a process may die between payment and notice."""
-    payable = (Trade.status == "unpaid", Trade.expires_at > clock.now())
-    trade = scene.one_of(select(Trade.id, Trade.trade_no, Trade.account_id).where(*payable).order_by(Trade.id.desc()))
+    """A buyer pays at the channel, with any outcome."""
+    trade = payable(scene)
     payment_no = commit(lambda: payments.start(buyer(trade.account_id), trade.trade_no, "simulator").payment_no)
-    _channel_pays(scene, payment_no, scene.rng.choices(("paid", "late", "duplicate", "wrong_amount", "failed"), (12, 2, 2, 1, 1))[0])
+    pay_at_channel(scene, payment_no, scene.rng.choices(("paid", "late", "duplicate", "wrong_amount", "failed"), (12, 2, 2, 1, 1))[0])
 
 
 def pay_again(scene: Scene) -> None:
     """A buyer pays at a cashier that was left open: his trade may be paid, closed or refunded by now."""
-    where = PaymentAttempt.status.in_(("created", "closed", "failed"))
-    _channel_pays(scene, scene.one_of(select(PaymentAttempt.payment_no).where(where).order_by(PaymentAttempt.id.desc())).payment_no, "paid")
-
-
-def _channel_pays(scene: Scene, payment_no: str, outcome: str) -> None:
-    attempt = session.execute(select(PaymentAttempt).where(PaymentAttempt.payment_no == payment_no)).scalar_one()
-    bodies = simulator.bodies(attempt, outcome)
-    release_session()
-    for body in bodies:
-        scene.book.write(body)
-    for body in bodies:
-        if outcome == "late" or scene.rng.random() < 0.05:
-            scene.held_back.append(body)
-        else:
-            delivery.deliver("simulator", body, channels.sign(body))
-
-
-def deliver_late(scene: Scene) -> None:
-    """The channel repeats a notice it is not sure about."""
-    if not scene.held_back:
-        raise Nothing
-    body = scene.held_back.pop(scene.rng.randrange(len(scene.held_back)))
-    delivery.deliver("simulator", body, channels.sign(body))
-    if scene.rng.random() < 0.3:
-        scene.held_back.append(body)
+    where = (PaymentAttempt.channel == "simulator", PaymentAttempt.status.in_(("created", "closed", "failed")))
+    attempt = scene.one_of(select(PaymentAttempt.payment_no).where(*where).order_by(PaymentAttempt.id.desc()))
+    pay_at_channel(scene, attempt.payment_no, "paid")
 
 
 def cancel_unpaid(scene: Scene) -> None:
@@ -138,10 +84,14 @@ def cancel_paid(scene: Scene) -> None:
 
 
 def ship(scene: Scene) -> None:
-    """A merchant ships a whole order."""
-    order = scene.one_of(_orders(Order.status == "paid"))
-    number = f"SF{scene.rng.getrandbits(40):013d}"
-    commit(lambda: fulfilment.ship(seller(order.merchant_id), order.id, "sf", number))
+    """A merchant ships an order, whole or some of its units."""
+    order_id, merchant_id = scene.one_of(_orders(Order.status == "paid"))[::2]
+    number, units = f"SF{scene.rng.getrandbits(40):013d}", None
+    if scene.rng.random() < 0.25:
+        waiting = parcels.waiting_units(session.get_one(Order, order_id))
+        release_session()
+        units = {line_id: scene.rng.randint(0, left) for line_id, left in waiting.items()}
+    commit(lambda: fulfilment.ship(seller(merchant_id), order_id, "sf", number, units))
 
 
 def arrive(scene: Scene) -> None:
@@ -265,7 +215,8 @@ def end_case(case: Any, rng: random.Random) -> None:
 WEIGHTS: Sequence[tuple[Callable[[Scene], None], int]] = (
     (place, 30), (pay, 26), (pay_again, 2), (deliver_late, 3), (cancel_unpaid, 3), (cancel_paid, 3), (ship, 16), (arrive, 6),
     (complete, 9), (refund_units, 5), (claim_coupon, 5), (restock, 4), (ask_payout, 3), (decide_payout, 3), (pay_payout, 3),
-    (deposit, 1), (hold, 2), (work_case, 3),
+    (deposit, 1), (hold, 2), (work_case, 3), (open_case, 8), (move_case, 16),
+    (top_up, 2), (pay_by_bank, 2), (judge_slip, 4), (pay_stored, 5), (work_abnormal, 4), (raise_case, 1), (work_order_case, 3),
 )  # fmt: skip
 
 

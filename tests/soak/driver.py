@@ -19,7 +19,8 @@ from app.core.errors import AppError
 from config.sources import load_settings
 from dbadapters.errors import DbError
 from tests.processes import door
-from tests.soak.actions import WEIGHTS, Nothing, Scene
+from tests.soak.acting import Nothing, Scene
+from tests.soak.actions import WEIGHTS
 from tests.soak.world import ChannelBook, SharedClock, World
 
 TELL_EVERY = 20

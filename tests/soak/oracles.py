@@ -8,20 +8,22 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from app.aftersales import states
+from app.aftersales.models import Case
 from app.audit import queries as audit
 from app.core import jobs
 from app.core.db import release_session, session
 from app.inventory import queries as inventory
 from app.inventory.models import Reservation, Stock
-from app.orders.models import Order, OrderEvent, OrderLine, Trade
-from app.payments import channels
+from app.orders.models import LineBack, Order, OrderCase, OrderEvent, OrderLine, Trade
+from app.payments import channels, wallet
 from app.payments import queries as payments
-from app.payments.models import ChannelNotice, PaymentAttempt, PaymentIntent, Refund
+from app.payments.models import AbnormalReceipt, ChannelNotice, PaymentAttempt, PaymentIntent, Refund, Wallet
 from app.promotions.models import Coupon, PromotionAdjustment, PromotionRule, PromotionUse
 from app.settlement.models import Account, Bill, OrderSplit, Payout, ReconCase, Voucher
 from app.settlement.queries import books
 
-HELD = {"unpaid": {"active"}, "paid": {"consumed"}, "shipped": {"shipped"}, "completed": {"shipped"}}
+HELD = {"unpaid": "active", "paid": "consumed", "shipped": "shipped", "completed": "shipped"}  # state of units by state of the order
 
 
 def ledger() -> Iterator[str]:
@@ -71,6 +73,9 @@ def receipts() -> Iterator[str]:
         notice = channels.parse(body.encode())
         if notice.result == "paid":
             came[trade_of[notice.payment_no]][notice.channel_txn] = notice.amount_fen
+    stored = select(PaymentAttempt.payment_no, PaymentAttempt.amount_fen).where(PaymentAttempt.channel == channels.WALLET)
+    for payment_no, fen in session.execute(stored.where(PaymentAttempt.status == "succeeded")):
+        came[trade_of[payment_no]][payment_no] = fen
     went: Counter[int] = Counter()
     for refund in session.execute(select(Refund.attempt_id, Refund.amount_fen, Refund.status, Refund.refund_no)):
         went[attempts[refund.attempt_id]] += refund.amount_fen
@@ -83,6 +88,22 @@ def receipts() -> Iterator[str]:
         right = trade.payable_fen - int(owed.get(trade.id, 0)) if trade.status == "paid" else 0
         if kept != right:
             yield f"trade {trade.id} ({trade.status}) keeps {kept} fen instead of {right}"
+
+
+def wallets() -> Iterator[str]:
+    """A wallet is the sum of its entries; what the books owe for stored value is all wallets and what is set aside for open trades."""
+    for wallet_id, principal, bonus in wallet.differences():
+        yield f"wallet {wallet_id} is off by {principal} and {bonus} fen"
+    owed = Counter(dict.fromkeys(("stored_value", "gift_value"), 0))
+    for principal, bonus in session.execute(select(Wallet.principal_fen, Wallet.bonus_fen)):
+        owed.update(stored_value=principal, gift_value=bonus)
+    held = select(PaymentAttempt.amount_fen, PaymentAttempt.bonus_fen).where(PaymentAttempt.status == "held")
+    for amount, bonus in session.execute(held):
+        owed.update(stored_value=amount - bonus, gift_value=bonus)
+    for kind, fen in owed.items():
+        booked = session.execute(select(func.sum(Account.side * Account.balance_fen)).where(Account.kind == kind)).scalar() or 0
+        if int(booked) != fen:
+            yield f"{kind}: booked {booked} fen, wallets and open trades have {fen}"
 
 
 def stock() -> Iterator[str]:
@@ -98,17 +119,17 @@ def stock() -> Iterator[str]:
             yield f"stock {row.id} is negative"
         if (row.reserved, row.allocated) != (held.get((row.id, "active"), 0), held.get((row.id, "consumed"), 0)):
             yield f"stock {row.id} holds {row.reserved} and {row.allocated}, orders say otherwise"
-    units: dict[int, int] = defaultdict(int)
-    states: dict[int, set[str]] = defaultdict(set)
-    for line_id, state, quantity in session.execute(select(Reservation.line_id, Reservation.state, Reservation.quantity)):
-        units[line_id] += quantity
-        states[line_id].add(state)
+    units: dict[tuple[int, str], int] = {(line_id, state): int(count) for line_id, state, count in session.execute(
+        select(Reservation.line_id, Reservation.state, func.sum(Reservation.quantity)).group_by(Reservation.line_id, Reservation.state)
+    )}  # fmt: skip
+    kept = {line_id: int(count) for line_id, count in session.execute(
+        select(Case.line_id, func.sum(Case.back_units)).where(Case.was_shipped == 0).group_by(Case.line_id))}  # fmt: skip
     lines = session.execute(select(OrderLine.id, OrderLine.quantity, Order.status).join(Order, Order.id == OrderLine.order_id))
     for line_id, quantity, status in lines:
-        if units[line_id] != quantity:
-            yield f"line {line_id}: {units[line_id]} units held of {quantity}"
-        if not states[line_id] <= HELD.get(status, {"released", "returned"}):
-            yield f"line {line_id} of an order that is {status}: {states[line_id]}"
+        expected = {HELD[status]: quantity - kept.get(line_id, 0)} if status in HELD else {}
+        found = {state: units[line_id, state] for state in set(HELD.values()) if units.get((line_id, state))}
+        if found != {state: count for state, count in expected.items() if count}:
+            yield f"line {line_id} of an order that is {status}: {found} instead of {expected}"
 
 
 def timelines() -> Iterator[str]:
@@ -127,7 +148,11 @@ def timelines() -> Iterator[str]:
 def promotions() -> Iterator[str]:
     """Coupons are where their trades are, counters are the number of uses, limits hold, adjustments live with their trade."""
     status = dict(session.execute(select(Trade.id, Trade.status)).tuples().all())
-    alive = dict(session.execute(select(Order.trade_id, func.count()).where(Order.status != "cancelled").group_by(Order.trade_id)).tuples().all())
+    left = OrderLine.quantity - func.coalesce(LineBack.back_units, 0)
+    alive = dict(session.execute(
+        select(Order.trade_id, func.sum(left)).join(OrderLine, OrderLine.order_id == Order.id)
+        .outerjoin(LineBack, LineBack.id == OrderLine.id).where(Order.status != "cancelled").group_by(Order.trade_id)
+    ).tuples().all())  # fmt: skip
     claimed: Counter[int] = Counter()
     for coupon in session.execute(select(Coupon.id, Coupon.rule_id, Coupon.status, Coupon.trade_id)):
         claimed[coupon.rule_id] += 1
@@ -147,6 +172,28 @@ def promotions() -> Iterator[str]:
     for trade_id, void in session.execute(select(a.trade_id, a.is_void).distinct()):
         if bool(void) == bool(alive.get(trade_id)):
             yield f"adjustments of trade {trade_id} are {'void' if void else 'alive'}"
+
+
+def aftersales() -> Iterator[str]:
+    """No line gave back more units or money than it had, units held by cases are those of open cases, refunds are the cases'."""
+    held: Counter[int] = Counter()
+    open_cases: Counter[int] = Counter()
+    back: Counter[int] = Counter()
+    paid_back = dict(session.execute(select(Refund.id, Refund.amount_fen)).tuples().all())
+    for case in session.execute(select(Case.id, Case.line_id, Case.order_id, Case.status, Case.quantity, Case.back_units, Case.refund_id,
+                                       Case.refund_fen)):  # fmt: skip
+        back[case.line_id] += case.back_units
+        if case.status not in states.ENDED:
+            open_cases[case.order_id] += 1
+            held[case.line_id] += case.quantity if case.status != states.REFUNDING else 0
+        if case.refund_id and paid_back.get(case.refund_id) != case.refund_fen:
+            yield f"case {case.id} promises {case.refund_fen} fen, refund {case.refund_id} gave {paid_back.get(case.refund_id)}"
+    for row in session.scalars(select(LineBack)):
+        if row.case_units != held[row.id] or row.back_units < back[row.id] or row.back_units + row.case_units > row.quantity:
+            yield f"line {row.id}: {row.case_units} in cases, {row.back_units} back; cases say {held[row.id]}, {back[row.id]}"
+    for order_id, count in session.execute(select(Order.id, Order.case_count)):
+        if count != open_cases[order_id]:
+            yield f"order {order_id} counts {count} cases, {open_cases[order_id]} are open"
 
 
 def merchants() -> Iterator[str]:
@@ -174,6 +221,12 @@ def loose_ends() -> Iterator[str]:
         yield f"{account.kind} {account.subject} still has {account.balance_fen} fen"
     for case in session.scalars(select(ReconCase).where(ReconCase.status != "resolved")):
         yield f"case {case.id} ({case.kind}) is {case.status}"
+    for case in session.execute(select(Case.id, Case.status).where(Case.status.not_in(states.ENDED))):
+        yield f"after-sale case {case.id} is still {case.status}"
+    for receipt in session.execute(select(AbnormalReceipt.id, AbnormalReceipt.kind).where(AbnormalReceipt.status != "resolved")):
+        yield f"receipt case {receipt.id} ({receipt.kind}) is not resolved"
+    for order_case in session.execute(select(OrderCase.id, OrderCase.kind).where(OrderCase.status != "resolved")):
+        yield f"abnormal order {order_case.id} ({order_case.kind}) is not resolved"
     for name, error in session.execute(select(jobs.Job.name, jobs.Job.last_error).where(jobs.Job.status == jobs.PARKED)):
         yield f"job {name} was given up: {error}"
 
@@ -198,7 +251,7 @@ def audit_log() -> Iterator[str]:
 
 
 ALL: tuple[Callable[[], Iterator[str]], ...] = (
-    ledger, trades, receipts, stock, timelines, promotions, merchants, loose_ends, channel_account, audit_log,
+    ledger, trades, receipts, wallets, stock, timelines, promotions, aftersales, merchants, loose_ends, channel_account, audit_log,
 )  # fmt: skip
 
 

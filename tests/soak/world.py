@@ -24,16 +24,18 @@ from tests.factories.promotions import spec
 
 SEES = frozenset({"order.view"})
 FINANCE = tuple(Actor("operator", 900_001 + n, f"财务{name}", SEES) for n, name in enumerate("甲乙丙"))
+FIRST_BUYER = 5_000
 OFFSET = struct.Struct("<d")
 
 
 @dataclass(frozen=True)
 class World:
-    """Ids of what the processes act on. buyers: (account, address); shops: SKU ids by merchant id; coupons: rule ids."""
+    """Ids of what the processes act on. buyers: (account, address); shops: SKU ids by merchant id; coupons: rule ids; phones: the buyers'."""
 
     buyers: list[tuple[int, int]]
     shops: dict[int, list[int]]
     coupons: list[int]
+    phones: list[str]
     stocks: list[int]
 
     def save(self, file: Path) -> None:
@@ -45,7 +47,7 @@ class World:
         """Read it."""
         raw = json.loads(file.read_text())
         shops = {int(merchant_id): skus for merchant_id, skus in raw["shops"].items()}
-        return World([(a, b) for a, b in raw["buyers"]], shops, raw["coupons"], raw["stocks"])
+        return World([(a, b) for a, b in raw["buyers"]], shops, raw["coupons"], raw["phones"], raw["stocks"])
 
 
 def build(buyers: int) -> World:
@@ -68,14 +70,14 @@ def build(buyers: int) -> World:
         _start("coupon", merchants[2], tiers=((1_500, 333),), quantity=2_500, per_account=40, ends_at=until),
         _start("coupon", tiers=((500, 101),), quantity=60, per_account=5, ends_at=until),
     ]
-    people = [market.make_buyer() for _ in range(buyers)]
+    people = [market.make_buyer(FIRST_BUYER + n) for n in range(buyers)]
     for merchant_id in merchants:
         with transaction():
             name = session.get_one(Merchant, merchant_id).name
             payouts.set_bank(seller(merchant_id), bank_name="澜州农商银行", holder=name, number="6222000011112222", auto_payout=merchant_id % 2 == 0)
     stocks = list(session.scalars(select(Stock.id).order_by(Stock.id)))
     release_session()
-    return World([(actor.account_id, address) for actor, address in people], shops, coupons, stocks)
+    return World([(actor.account_id, address) for actor, address in people], shops, coupons, [f"138{FIRST_BUYER + n:08d}" for n in range(buyers)], stocks)
 
 
 def _start(kind: str, merchant_id: int = 0, **values: object) -> int:

@@ -58,6 +58,7 @@ TAMPERINGS = {
     "units": ("stock", _set(Stock, on_hand=Stock.on_hand + 1)),
     "held units": ("stock", _set(Reservation, quantity=Reservation.quantity + 1)),
     "timeline": ("timelines", _twice_shipped),
+    "case count": ("aftersales", _set(Order, case_count=1)),
     "coupon count": ("promotions", _set(PromotionRule, used_count=PromotionRule.used_count + 1)),
     "merchant's net": ("merchants", _set(OrderSplit, net_fen=OrderSplit.net_fen - 1)),
     "job": ("loose_ends", _given_up),
