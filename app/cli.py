@@ -205,6 +205,16 @@ def demo_channels(port: int) -> None:
     launch.run(Path(load().home) / "simulators", port)
 
 
+@demo_group.command("carriers")
+@click.option("--port", default=8901, show_default=True, help="监听端口（仅本机）")
+@click.option("--push", "push_url", default="", help="推送地址，{carrier} 代入承运商")
+def demo_carriers(port: int, push_url: str) -> None:
+    """运行承运商模拟器：顺丰、中通、京东物流与同城配送，按公开协议应答与推送。"""
+    from app.demo.simulators import carriers
+
+    carriers.run(port, push_url)
+
+
 @main.command("worker")
 def worker_command() -> None:
     """运行后台任务进程。"""
@@ -226,12 +236,13 @@ def run_command(demo: bool) -> None:
     _prepare(demo)
     stop = _stop_signals()
     simulators = _simulators(settings) if demo and settings.payment.simulator_enabled else None
+    houses = _carriers(settings) if simulators is not None else None
     # Groups of their own: Ctrl-C reaches this process alone, which then stops them gently.
     children = [
         subprocess.Popen([sys.executable, "-m", "gunicorn", *gunicorn_args(settings)], process_group=0),
         subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], process_group=0),
     ]
-    children += [simulators] if simulators is not None else []
+    children += [child for child in (simulators, houses) if child is not None]
     _print_banner(settings, demo)
     if simulators is not None:
         click.echo(f"  支付渠道模拟器（扮演买家付款）\thttp://127.0.0.1:{settings.server.port + SIMULATORS_ABOVE}/play")
@@ -249,6 +260,20 @@ def _simulators(settings: Settings) -> subprocess.Popen[bytes] | None:
     demo = launch.build(folder, f"http://127.0.0.1:{port}")
     os.environ.update(launch.environment(demo, port, f"http://127.0.0.1:{settings.server.port}"))
     return subprocess.Popen([sys.executable, "-m", "app.cli", "demo", "channels", "--port", str(port)], process_group=0)
+
+
+def _carriers(settings: Settings) -> subprocess.Popen[bytes] | None:
+    """Start the simulators of the carriers and tell the other children of them; None where a real carrier is set up."""
+    from app.demo.simulators import carriers
+
+    accounts = settings.carriers
+    if any(account.app_id for account in (accounts.sf, accounts.zto, accounts.jd, accounts.local)):
+        return None
+    port = settings.server.port + SIMULATORS_ABOVE + 1
+    os.environ.update(carriers.environment(port, os.environ.get(carriers.EGRESS, "")))
+    push = f"http://127.0.0.1:{settings.server.port}/api/carriers/{{carrier}}/pushes"
+    command = [sys.executable, "-m", "app.cli", "demo", "carriers", "--port", str(port), "--push", push]
+    return subprocess.Popen(command, process_group=0)
 
 
 def _prepare(demo: bool) -> None:

@@ -154,6 +154,23 @@ class Payment(Group):
     bank: Bank = Bank()
 
 
+class CarrierAccount(Group):
+    """An account at a carrier's open platform."""
+
+    base_url: str = Field("", description="接口地址")
+    app_id: str = Field("", max_length=64, description="顾客编码或应用标识；空为不接入，手工填写运单号")
+    secret: SecretStr | None = Field(None, description="校验码或应用密钥（可封存）")
+
+
+class Carriers(Group):
+    """Carriers by API. Their hosts must stand in egress.allow."""
+
+    sf: CarrierAccount = CarrierAccount(base_url="https://bspgw.sf-express.com")
+    zto: CarrierAccount = CarrierAccount(base_url="https://japi.zto.com")
+    jd: CarrierAccount = CarrierAccount(base_url="https://api.jdl.com")
+    local: CarrierAccount = CarrierAccount()
+
+
 class Aftersales(Group):
     """Windows, timers and fees of after-sale."""
 
@@ -255,6 +272,7 @@ class Settings(Group):
     sms: Sms = Sms()
     egress: Egress = Egress()
     payment: Payment = Payment()
+    carriers: Carriers = Carriers()
     aftersales: Aftersales = Aftersales()
     settlement: Settlement = Settlement()
     search: Search = Search()

@@ -8,7 +8,8 @@ THINGS = {
     "parcel": "包裹", "password": "口令", "payment": "支付", "product": "商品", "refund": "退款", "review": "评价",
     "session": "登录会话", "stock": "库存", "trade": "交易", "message": "短信", "promotion": "活动",
     "coupon": "优惠券", "bank": "收款账户", "bill": "渠道账单", "case": "对账差异", "deposit": "保证金", "payout": "提现", "rate": "费率",
-    "freight": "运费模板", "promise": "时效承诺", "holiday": "配送日历", "point": "自提点", "pickup": "自提", "paper": "单据",
+    "freight": "运费模板", "promise": "时效承诺", "holiday": "配送日历", "point": "自提点", "pickup": "自提",
+    "paper": "单据", "waybill": "电子面单", "wave": "波次", "trip": "车次",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
     "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款", "aftersale": "售后",
     "order_case": "异常订单", "invoice": "发票", "order_export": "订单导出",
@@ -36,7 +37,8 @@ VERBS = {
     "unbundled": "取消合并发货",
     "readdressed": "修改收货地址", "readdress_asked": "申请修改收货地址", "readdress_refused": "拒绝修改收货地址",
     "red": "红冲", "wanted": "申请", "export_taken": "下载导出",
-    "breached": "冷链超温", "prepared": "备货", "collected": "核销", "undone": "撤销核销", "printed": "打印", "reprinted": "补打",
+    "breached": "冷链超温", "picked": "拣完", "prepared": "备货", "collected": "核销",
+    "undone": "撤销核销", "printed": "打印", "reprinted": "补打",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip
 

@@ -10,9 +10,11 @@ from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.ids import new_id
 from app.core.tx import transaction
-from app.fulfilment import parcel_pages, pickup_pages, printing, queries, service
+from app.fulfilment import adapters, parcel_pages, pickup_pages, printing, queries, service
 from app.fulfilment import states as states_of
+from app.fulfilment.carriers import CARRIERS
 from app.fulfilment.forms import ShipForm, tenths_of, units_of
+from app.fulfilment.service import waybills
 from app.identity import queries as identity
 from app.inventory import queries as inventory
 from app.orders import queries as orders
@@ -47,7 +49,8 @@ def _page(order: Any, form: ShipForm) -> str:
     return render_template(
         "fulfilment/merchant/ship.html", order=order, lines=lines, waiting=queries.waiting_units(order), form=form,
         receiver=orders.receiver_of(order), area=identity.area_name(order.area_code), posted=request.form,
-        warehouses=inventory.warehouses_of(order.merchant_id),
+        warehouses=inventory.warehouses_of(order.merchant_id), connected=[(key, CARRIERS[key]) for key in adapters.connected()],
+        open_waybills=queries.open_waybills(order.id), carriers=CARRIERS, waybill_states=waybills.STATES,
     )  # fmt: skip
 
 
@@ -101,6 +104,7 @@ def _parcel(parcel_id: int, error: str = "", status: int = 200) -> tuple[str, in
     html = render_template(
         "fulfilment/merchant/parcel.html", view=view, order=orders.get_for(actor, row.order_id), states=states_of,
         lines=orders.lines_of([row.order_id])[row.order_id], contents=queries.contents_of([parcel_id])[parcel_id],
+        is_connected=row.carrier in adapters.connected(),
         readings=queries.readings_of(parcel_id), prints=queries.prints_of([parcel_id]), error=error, posted=request.form,
     )  # fmt: skip
     return html, status

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,18 @@ from app.core.actor import SYSTEM, Actor
 from app.core.db import session
 from app.core.errors import NotFound
 from app.core.paging import Page, paginate
-from app.delivery.models import Pickup, PickupPoint
+from app.delivery.models import DeliveryGoods, Pickup, PickupPoint
 from app.fulfilment import states
 from app.fulfilment.carriers import CARRIERS
-from app.fulfilment.models import Parcel, ParcelLine, PrintLog, TemperatureReading, TrackingEvent
+from app.fulfilment.models import (
+    Parcel,
+    ParcelLine,
+    PrintLog,
+    Shelf,
+    TemperatureReading,
+    TrackingEvent,
+    Waybill,
+)
 from app.fulfilment.papers import Row
 from app.orders import queries as order_queries
 from app.orders.models import Order, OrderLine
@@ -122,7 +130,7 @@ def order_to_hand_over(order_id: int) -> tuple[Order, Sequence[OrderLine]]:
 
 
 def pick_rows(orders: Sequence[Order]) -> list[Row]:
-    """Return what waits of orders, one row for each variant, by its shelf and then its name; three queries and one for each order."""
+    """Return what waits of orders, one row for each variant, by its shelf and then its name; a few queries and one for each order."""
     lines = order_queries.lines_of([order.id for order in orders])
     wanted: dict[int, int] = {}
     named: dict[int, OrderLine] = {}
@@ -131,9 +139,14 @@ def pick_rows(orders: Sequence[Order]) -> list[Row]:
         for line in lines[order.id]:
             wanted[line.sku_id] = wanted.get(line.sku_id, 0) + waiting[line.id]
             named[line.sku_id] = line
-    codes = dict(session.execute(select(Sku.id, Sku.code).where(Sku.id.in_(list(named)))).tuples().all()) if named else {}
+    found = select(Sku.id, Sku.code, Shelf.place).outerjoin(Shelf, Shelf.sku_id == Sku.id).where(Sku.id.in_(list(named)))
+    known = {row.id: row for row in session.execute(found)} if named else {}
+    codes, places = {i: row.code for i, row in known.items()}, {i: row.place or "" for i, row in known.items()}
     rows = [
-        Row("", named[sku_id].title, named[sku_id].option_key if named[sku_id].option_key != "-" else "", units, codes.get(sku_id, ""))
+        Row(
+            places.get(sku_id, "").removeprefix("-"), named[sku_id].title, named[sku_id].option_key.removeprefix("-"), units,
+            codes.get(sku_id, ""),
+        )
         for sku_id, units in wanted.items() if units
     ]  # fmt: skip
     return sorted(rows, key=lambda row: (row.place, row.title, row.option))
@@ -156,3 +169,42 @@ def list_parcels(merchant_id: int = 0, view: str = "", cursor: str = "", size: i
 def has_parcel(order_id: int) -> bool:
     """Tell whether a parcel of an order exists: then its lines and its address stay."""
     return session.scalar(select(Parcel.id).where(Parcel.order_id == order_id).limit(1)) is not None
+
+
+def weight_of(units: Mapping[int, int]) -> int:
+    """Return the grams of some units by SKU; one query."""
+    rows = session.execute(select(Sku.id, Sku.weight_g).where(Sku.id.in_(sorted(units)))) if units else ()
+    return sum(weight * units[sku_id] for sku_id, weight in rows)
+
+
+def load_of(order_id: int) -> tuple[int, int]:
+    """Return (grams, cm³) of an order; volumes are those of its freight template."""
+    lines = order_queries.lines_of([order_id])[order_id]
+    g = DeliveryGoods
+    own = g.product_id.in_(sorted({line.product_id for line in lines}))
+    rows = session.execute(select(g.product_id, g.sku_id, g.volume_cm3).where(own))
+    volumes = {(row.product_id, row.sku_id): row.volume_cm3 for row in rows}
+    bulk = sum(n.quantity * (volumes.get((n.product_id, n.sku_id)) or volumes.get((n.product_id, 0), 0)) for n in lines)
+    return weight_of(_summed(lines)), bulk
+
+
+def _summed(lines: Sequence[OrderLine]) -> dict[int, int]:
+    units: dict[int, int] = {}
+    for line in lines:
+        units[line.sku_id] = units.get(line.sku_id, 0) + line.quantity
+    return units
+
+
+def get_waybill(actor: Actor, waybill_id: int) -> Waybill:
+    """Return an e-waybill of the actor's shop. Raises NotFound."""
+    row = session.get(Waybill, waybill_id)
+    if row is None or (actor.realm not in {"system", "operator"} and row.merchant_id != actor.merchant_id):
+        raise NotFound("waybill.missing", "电子面单不存在")
+    return row
+
+
+def open_waybills(order_id: int) -> list[Waybill]:
+    """Return the e-waybills of an order that no parcel was sent with."""
+    used = select(Parcel.tracking_no).where(Parcel.order_id == order_id)
+    mine = (Waybill.order_id == order_id, Waybill.state != "cancelled", Waybill.tracking_no.not_in(used))
+    return list(session.scalars(select(Waybill).where(*mine).order_by(Waybill.id.desc())))

@@ -142,6 +142,12 @@ def contact_phone(actor: Actor, merchant: Merchant) -> str:
     return clear if actor.merchant_id == merchant.id else mask_phone(clear)
 
 
+def phone_in_clear(merchant: Merchant) -> str:
+    """Return the contact phone for a carrier's waybill."""
+    cipher = runtime.current().cipher
+    return cipher.decrypt(merchant.contact_phone_enc, table="merchant", column="contact_phone_enc", row_id=merchant.id)
+
+
 def list_for_review(
     actor: Actor, *, status: str = "", q: str = "", area_code: str = "", cursor: str = "", size: int = 20
 ) -> Page[Merchant]:

@@ -20,7 +20,7 @@ def channel_group() -> None:
 @click.argument("setting")
 def seal(setting: str) -> None:
     """从标准输入读取密钥，输出用密钥环封存的文本；写入 {home}/secrets/<配置项> 即可使用。"""
-    if not setting.startswith("payment.") or setting not in {key for key, *_ in describe()}:
+    if not setting.startswith(("payment.", "carriers.")) or setting not in {key for key, *_ in describe()}:
         raise click.ClickException(f"没有配置项 {setting}")
     value = sys.stdin.read().strip()
     if not value:

@@ -14,8 +14,8 @@ from app.web.surfaces import SURFACES
 
 PUBLIC = Path(__file__).with_name("public_routes.txt")
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
-STRING_PARAMETERS = {"<trade_no>", "<path:key>", "<channel>", "<code>", "<token>"}
-CSRF_EXEMPT = {"openapi_payments.notify", "storefront_system.csp_report"}
+STRING_PARAMETERS = {"<trade_no>", "<path:key>", "<carrier>", "<channel>", "<code>", "<token>"}
+CSRF_EXEMPT = {"openapi_fulfilment.push", "openapi_payments.notify", "storefront_system.csp_report"}
 SEGMENT = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.csv)?|<int:[a-z]+_id>|<int:version>")
 
 

@@ -24,7 +24,7 @@ from app.delivery import service as delivery
 from app.delivery.models import DeliveryGoods, DeliveryPromise, FreightTemplate, Pickup, PickupPoint
 from app.delivery.spec import RegionRule, TemplateSpec
 from app.fulfilment import codes
-from app.fulfilment.models import Parcel
+from app.fulfilment.models import Parcel, Wave, Waybill
 from app.identity import service as identity
 from app.identity.queries import find_by_login
 from app.identity.roles import BUILT_IN_ROLES
@@ -134,6 +134,10 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
         parcel_id, pickup_id = new_id(), new_id()
         db.add(Parcel(id=parcel_id, order_id=order_id, merchant_id=shop.merchant_id, carrier="self", tracking_no=f"P{order_id}",
                       status="shipped", shipped_at=clock.now()))  # fmt: skip
+        waybill_id, wave_id = new_id(), new_id()
+        db.add(Waybill(id=waybill_id, order_id=order_id, merchant_id=shop.merchant_id, carrier="sf", state="issued", tracking_no=f"W{order_id}",
+                       units={}, created_at=clock.now()))  # fmt: skip
+        db.add(Wave(id=wave_id, merchant_id=shop.merchant_id, number="B1", status="open", created_at=clock.now()))
         owner = find_by_login("merchant", shop.login)
         db.add(Pickup(id=pickup_id, order_id=order_id, merchant_id=shop.merchant_id, point_id=point_id, point_name="店内", state="collected",
                       live_code=f"#{pickup_id}", code_enc=codes.seal(codes.fresh(), pickup_id), collected_at=clock.now(),
@@ -152,6 +156,7 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
             "template_id": template.id, "promise_id": promise.id, "goods_id": goods_id,
             "case_id": case_id,
             "point_id": point_id, "parcel_id": parcel_id, "pickup_id": pickup_id,
+            "waybill_id": waybill_id, "wave_id": wave_id,
         }  # fmt: skip
 
 
@@ -218,6 +223,7 @@ def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
     db.expire_all()
     models |= {"template_id": FreightTemplate, "promise_id": DeliveryPromise, "goods_id": DeliveryGoods, "case_id": Case}
     models |= {"point_id": PickupPoint, "parcel_id": Parcel, "pickup_id": Pickup, "export_id": OrderExport, "invoice_id": Invoice}
+    models |= {"waybill_id": Waybill, "wave_id": Wave}
     models |= {"review_id": Review, "stock_id": Stock, "rule_id": PromotionRule, "payout_id": Payout, "statement_id": Statement}
     rows = {name: db.get_one(model, ids[name]) for name, model in models.items()}
     return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}

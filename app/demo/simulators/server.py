@@ -76,7 +76,7 @@ def deliver(message: Message) -> int:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=NOTIFY_TIMEOUT_S)
     try:
-        connection.request("POST", parts.path, message.body, dict(message.headers))
+        connection.request("POST", parts.path + (f"?{parts.query}" if parts.query else ""), message.body, dict(message.headers))
         return connection.getresponse().status
     except OSError:
         log.warning("simulator.notice_failed", url=message.url)
@@ -170,7 +170,14 @@ def _body(channel: Simulated, number: str, said: str) -> str:
     )
 
 
-def serve(channels: Channels, host: str, port: int) -> ThreadingHTTPServer:
+class Answers(Protocol):
+    """What a server serves: channels, or carriers."""
+
+    def answer(self, request: Request) -> Reply:
+        """Answer any request."""
+
+
+def serve(channels: Answers, host: str, port: int) -> ThreadingHTTPServer:
     """Return a listening server; the caller runs `serve_forever` and closes it."""
 
     class Handler(BaseHTTPRequestHandler):

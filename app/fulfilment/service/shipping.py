@@ -23,15 +23,19 @@ from dbadapters.errors import UniqueViolation
 
 
 def ship(
-    actor: Actor, order_id: int, carrier: str, tracking_no: str, units: Mapping[int, int] | None = None, warehouse_id: int = 0
-) -> Parcel:
+    actor: Actor, order_id: int, carrier: str, tracking_no: str, units: Mapping[int, int] | None = None, warehouse_id: int = 0, *,
+    issued: bool = False,
+) -> Parcel:  # fmt: skip
     """Send units of an order's lines as one parcel (None: all that waits); the order is shipped when nothing waits any more.
 
+    issued: the number comes from the carrier itself.
     The order's row is moved by compare-and-set from the units seen, so two clerks never send the same ones. Raises Invalid for
     carrier, number or units, Conflict(`parcel.tracking_used`) when the number is already on another parcel,
     Conflict(`order.not_shippable`) from orders, Conflict(`order.collected`) for one that is collected, NotFound for a foreign order.
     """
-    carrier, number = carriers.check(carrier, tracking_no)
+    number = tracking_no
+    if not issued:
+        carrier, number = carriers.check(carrier, tracking_no)
     order = order_queries.get_for(actor, order_id)
     if delivery.pickup_of(order_id) is not None:
         raise Conflict("order.collected", "这是自提订单，请在“自提备货”中备货")
