@@ -144,10 +144,11 @@ class User:
         """Open the checkout page of a cart with these units, or of one variant; returns the form to place."""
         if len(picked) == 1:
             sku, qty = picked[0]
-            return {**self.get(f"/checkout?sku={sku}&qty={qty}"), "sku": str(sku), "qty": str(qty), "address_id": str(self.address_id)}
+            page = self.get(f"/checkout?sku={sku}&qty={qty}")
+            return {**page, "sku": str(sku), "qty": str(qty), "address_id": str(self.address_id), "exclusions": "1"}
         for sku, _ in picked:
             self.add(sku)
-        return {**self.get("/checkout"), "address_id": str(self.address_id)}
+        return {**self.get("/checkout"), "address_id": str(self.address_id), "exclusions": "1"}
 
     def place(self, form: dict[str, str], picked: list[tuple[int, int]]) -> str:
         """Place the order of a form; returns its trade number. An attempt without any answer counts as unknown."""
@@ -173,7 +174,7 @@ class User:
         """View, add, check out, place and pay: eight requests."""
         self.get(f"/products/{product_id}")
         self.add(sku_id)
-        form = {**self.get("/checkout"), "address_id": str(self.address_id)}
+        form = {**self.get("/checkout"), "address_id": str(self.address_id), "exclusions": "1"}
         self.pay(self.place(form, [(sku_id, 1)]))
 
     def buy_now(self, product_id: int, sku_id: int) -> None:

@@ -101,7 +101,7 @@ def _case_page(case_id: int, errors: dict[str, str], status: int) -> Any:
     case = queries.get_for(access.actor(), case_id)
     return render_template(
         "aftersales/storefront/case.html", errors=errors, form=request.form, tab="orders",
-        withdrawable=(case.status, states.WITHDRAWN) in states.MOVES, **pages.facts(case),
+        withdrawable=(case.status, states.WITHDRAWN) in states.MOVES and case.tracking_no == "-", **pages.facts(case),
     ), status  # fmt: skip
 
 

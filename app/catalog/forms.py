@@ -23,6 +23,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from app.catalog import gate
 from app.catalog.models import Sku
+from app.catalog.queries import RETURN_EXCLUSIONS
 from app.catalog.service import SkuInput
 from app.catalog.service.categories import KINDS
 from app.catalog.service.facts import FAMILIES
@@ -79,6 +80,9 @@ class CategoryForm(CleanForm):
     document_required = SelectField("必备资料", choices=[("-", "不要求"), *gate.DOCUMENT_NAMES.items()])
     cold_chain = SelectField("储运条件", choices=list(COLD_CHAIN.items()), default="ambient")
     is_service = BooleanField("到店服务，不寄送")
+    return_exclusion = SelectField(
+        "七天无理由退货", default="-", choices=[("-", "适用"), *((key, f"不适用：{name}") for key, name in RETURN_EXCLUSIONS.items())]
+    )
 
 
 class AttributeForm(CleanForm):

@@ -154,7 +154,7 @@ def edit_category(category_id: int) -> Any:
     form = forms.CategoryForm.from_request()
     if not form.validate():
         return _category_page(category_id, form=form), 422
-    values = {name: form[name].data for name in ("name", "sort", "document_required", "cold_chain", "is_service")}
+    values = {name: form[name].data for name in ("name", "sort", "document_required", "cold_chain", "is_service", "return_exclusion")}
     with transaction():
         service.edit_category(access.actor(), category_id, **values)
     flash("类目已保存")

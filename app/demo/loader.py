@@ -22,7 +22,7 @@ from app.core.db import release_session, session
 from app.core.errors import Forbidden
 from app.core.ids import new_id
 from app.core.tx import transaction
-from app.demo import art, content, delivery, orders, parcels, promotions, region, settlement, wallets
+from app.demo import aftersales, art, content, delivery, orders, parcels, promotions, region, settlement, wallets
 from app.demo.accounts import MERCHANT_LOGIN, PASSWORD, STAFF
 from app.demo.goods import Batch, Extra
 from app.identity import queries as identity_queries
@@ -59,6 +59,7 @@ def load() -> str:
     settlement.load()
     orders.load()
     wallets.load()
+    aftersales.load()
     with transaction():
         delivery.load()  # last: the orders above were made at the shops' flat freight
     parcels.load()
@@ -115,6 +116,7 @@ def _categories() -> int:
             category = catalog.create_category(
                 SYSTEM, code=child, name=child_name, parent_id=parent.id, icon=icon, sort=order, document_required=document,
                 cold_chain=region.COLD.get(child, "ambient"),
+                return_exclusion="fresh" if code in region.PERISHABLE else "-",
             )
             catalog.create_attribute(
                 SYSTEM, category.id, code="origin", name="产地", kind="text", is_facet=True, is_required=document != "-"

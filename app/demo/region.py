@@ -22,6 +22,7 @@ CATEGORIES = (
 # category code -> how cold its goods travel, where not ambient; ways of getting goods, shop by shop
 COLD = {"aquatic": "frozen", "meat": "chilled", "berry": "chilled"}
 WAYS = ("express", "express,local,pickup", "express,pickup")
+PERISHABLE = ("fruit", "fresh")  # outside the seven days without reason, with compensation for bad fruit
 
 # category code -> (motif, main colour, second colour, unit, option name, option values, price range in yuan, names)
 GOODS = {

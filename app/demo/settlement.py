@@ -65,7 +65,7 @@ def load() -> int:
         count += len(_sell(buyer, address_id, [*shops, shops[0]], yesterday, 1))
     count += len(_sell(buyer, address_id, shops, today, 1))
     with transaction():
-        payouts.request(_owner(shops[0]), books.balances_of(shops[0])["payable"] // 2, f"demo-{random_token()[:20]}")
+        payouts.request(owner(shops[0]), books.balances_of(shops[0])["payable"] // 2, f"demo-{random_token()[:20]}")
     _reconcile(yesterday)
     return count
 
@@ -84,7 +84,7 @@ def _shops() -> list[int]:
     return list(session.scalars(wanted.limit(SHOPS)))
 
 
-def _owner(merchant_id: int) -> Actor:
+def owner(merchant_id: int) -> Actor:
     return Actor("merchant", 0, "店主", merchant_id=merchant_id)
 
 
@@ -120,7 +120,7 @@ def _accounts(shops: list[int]) -> None:
         with transaction():
             holder = session.get_one(Merchant, shop).name
             payouts.set_bank(
-                _owner(shop), bank_name="澜州农商银行（虚构）城中支行", holder=holder, number=f"62220000000000{place:04d}", auto_payout=bool(place)
+                owner(shop), bank_name="澜州农商银行（虚构）城中支行", holder=holder, number=f"62220000000000{place:04d}", auto_payout=bool(place)
             )
             deposits.take_transfer(_officer(0), shop, 200_000 if place == 0 else 120_000, f"HD-DEMO-{place + 1:03d}")
 
@@ -164,13 +164,13 @@ def _last_month(buyer: Actor, address_id: int, shops: list[int], days: list[date
 def _sell(buyer: Actor, address_id: int, shops: list[int], day: date, each: int) -> list[int]:
     """Sell something of each shop now; returns the orders."""
     made = [
-        _order(buyer, address_id, shop, day.day + place * 2 + number) for place, shop in enumerate(shops) for number in range(each)
+        order(buyer, address_id, shop, day.day + place * 2 + number) for place, shop in enumerate(shops) for number in range(each)
     ]
     work()
     return made
 
 
-def _order(buyer: Actor, address_id: int, merchant_id: int, number: int) -> int:
+def order(buyer: Actor, address_id: int, merchant_id: int, number: int) -> int:
     """Place and pay an order of one or two units."""
     skus = session.scalars(
         select(Sku.id).join(Product, Product.id == Sku.product_id).where(Product.merchant_id == merchant_id, Product.is_listed == 1)
@@ -185,7 +185,8 @@ def pay(buyer: Actor, address_id: int, picked: list[tuple[int, int]], points: di
     modes = dict.fromkeys(points or {}, "pickup")
     quote, _, _ = carts.price(picked, None, Buyer(buyer.account_id, area_code=area_code), modes=modes)
     wanted = orders.Submission(
-        picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False, points=points or {}, modes=modes
+        picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False, points=points or {}, modes=modes,
+        exclusions_confirmed=True,
     )
     with transaction():
         trade_id = orders.place(buyer, wanted)
@@ -201,7 +202,7 @@ def pay(buyer: Actor, address_id: int, picked: list[tuple[int, int]], points: di
 
 def work() -> None:
     """Run the queued jobs of money at the shifted clock, as a worker does; what greets new merchants waits for the real one."""
-    mine = or_(Job.name.startswith("settlement."), Job.name.startswith("payments."))
+    mine = or_(*(Job.name.startswith(f"{name}.") for name in ("settlement", "payments", "aftersales")))
     wanted = (Job.status == jobs.QUEUED, Job.due_at <= clock.now(), mine, Job.name != "settlement.on_merchant_approved")
     while due := session.execute(select(Job.id, Job.name, Job.payload).where(*wanted).order_by(Job.id)).all():
         for job in due:
@@ -218,7 +219,7 @@ def _paid_payout(merchant_id: int) -> None:
     """Pay half of a shop's balance out, with two officers."""
     with transaction():
         amount = books.balances_of(merchant_id)["payable"] // 2
-        payout_id = payouts.request(_owner(merchant_id), amount, f"demo-{random_token()[:20]}").id
+        payout_id = payouts.request(owner(merchant_id), amount, f"demo-{random_token()[:20]}").id
     with transaction():
         payouts.approve(_officer(0), payout_id)
     with transaction():

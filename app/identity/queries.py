@@ -212,14 +212,17 @@ def is_locked(account: Account) -> bool:
     return account.locked_until is not None and account.locked_until > clock.now()
 
 
-def phone_of(account: Account) -> str:
-    """Return an account's masked phone, '-' when it has none."""
+def clear_phone(account: Account) -> str:
+    """Return an account's phone for sending a message, '-' when it has none; pages show `phone_of`."""
     if account.phone_enc == "-":
         return "-"
-    clear = runtime.current().cipher.decrypt(
-        account.phone_enc, table="identity_account", column="phone_enc", row_id=account.id
-    )
-    return mask_phone(clear)
+    return runtime.current().cipher.decrypt(account.phone_enc, table="identity_account", column="phone_enc", row_id=account.id)
+
+
+def phone_of(account: Account) -> str:
+    """Return an account's masked phone, '-' when it has none."""
+    clear = clear_phone(account)
+    return clear if clear == "-" else mask_phone(clear)
 
 
 def list_sessions(cursor: str = "", size: int = 30) -> Page[Any]:

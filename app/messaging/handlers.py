@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from app.aftersales.events import CaseMoved
 from app.core import runtime
 from app.core.actor import SYSTEM
 from app.core.ids import new_id
 from app.fulfilment.events import PickupPrepared, PickupReminded
 from app.identity import service as identity
 from app.identity.events import SignInCodeIssued
-from app.messaging import service
+from app.messaging import aftersales, service
 from app.orders import queries as orders
 from app.orders.events import PromiseMissed
 
@@ -42,3 +43,8 @@ def _to_receiver(order_id: int, text: str, key: str) -> None:
     order = orders.get_for(SYSTEM, order_id)
     phone, site = orders.receiver_of(order).phone, runtime.current().settings.site.name
     service.send(new_id(), phone, identity.phone_index(phone), f"【{site}】订单尾号 {order.order_no[-4:]}：{text}", key)
+
+
+def on_case_moved(event: CaseMoved) -> None:
+    """Tell whose turn it is in an after-sale case."""
+    aftersales.tell(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.aftersales.events import CaseMoved
 from app.core.domain import Domain
 from app.core.periodic import Periodic
 from app.fulfilment.events import PickupPrepared, PickupReminded
@@ -19,6 +20,7 @@ def domain() -> Domain:
         handlers=(
             (SignInCodeIssued, handlers.on_sign_in_code_issued), (PickupPrepared, handlers.on_pickup_prepared),
             (PickupReminded, handlers.on_pickup_reminded), (PromiseMissed, handlers.on_promise_missed),
+            (CaseMoved, handlers.on_case_moved),
         ),
         periodics=(Periodic("messaging.tidy", 86_400, service.tidy, "清除一周前的短信"),),
         menu=(MenuEntry("operator", "数据与系统", "短信", "/operator/messages", "message-square", "job.view", 60),),

@@ -68,6 +68,7 @@ class Submission:
     promises: by merchant, the key of the delivery promise that was shown, '' = none was; a merchant that is absent is not checked.
     modes: how the buyer wants each merchant's goods, the merchant's usual way where none is named.
     points: by merchant, the pickup point where its goods are collected.
+    exclusions_confirmed: the buyer knows which goods are outside the seven days without reason (T34).
     """
 
     picked: Sequence[tuple[int, int]]
@@ -83,6 +84,7 @@ class Submission:
     promises: Mapping[int, str] = field(default_factory=dict)
     modes: Mapping[int, str] = field(default_factory=dict)
     points: Mapping[int, int] = field(default_factory=dict)
+    exclusions_confirmed: bool = False
 
 
 def place(actor: Actor, wanted: Submission) -> int:
@@ -102,6 +104,8 @@ def place(actor: Actor, wanted: Submission) -> int:
     address = _address(actor, wanted)
     quote, offers, shops, promised = _price(actor, wanted, picked, known_offers, address.area_code)
     check_modes(wanted.modes, shops, address.area_code, wanted.points)
+    if not wanted.exclusions_confirmed and any(exclusion_of(offer.category_id) != "-" for offer in offers.values()):
+        raise Invalid("order.exclusion", "请勾选确认：部分商品不适用七天无理由退货", field="exclusions")
     _check_open_unpaid(actor)
     trade_id, at = new_id(), clock.now()
     expires_at = at + timedelta(seconds=runtime.current().settings.trade.unpaid_order_ttl_s)

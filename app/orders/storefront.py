@@ -7,7 +7,7 @@ from typing import Any
 from flask import redirect, render_template, request
 
 from app.carts import queries as carts
-from app.catalog.queries import Offer
+from app.catalog.queries import RETURN_EXCLUSIONS, Offer, exclusion_of
 from app.core.actor import Actor
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
@@ -101,7 +101,8 @@ def _page(status: int = 200, message: str = "") -> Any:
         promises=carts.promised(quote, shops, area_code, sent), area_code=area_code, verdicts=_verdicts(quote),
         points=_points(), offered={shop.id: delivery.points_of(shop, area_code) for shop in shops.values()},
         parts=grouping.divide(quote, placing.handling_of(offers), ways), chosen_modes=ways,
-        modes=grouping.MODES, temperatures=grouping.TEMPERATURES, key=random_token(18), message=message,
+        modes=grouping.MODES, temperatures=grouping.TEMPERATURES, key=random_token(18), message=message, exclusions=RETURN_EXCLUSIONS,
+        excluded={o.title: why for o in offers.values() if (why := exclusion_of(o.category_id)) != "-"},
         sku=request.values.get("sku", ""), qty=request.values.get("qty", ""), from_cart=known is not None,
         area_options=(("", "请选择"), *((area.code, area.name) for area in identity.list_areas())),
         chosen=request.form.get("address_id", ""), form=request.form,
@@ -165,6 +166,7 @@ def place() -> Any:
         _coupons(), _scanned(), {int(k[8:]): v for k, v in request.form.items() if k.startswith("promise-") and k[8:].isdigit()},
         _modes(),
         _points(),
+        request.form.get("exclusions") == "1",
     )  # fmt: skip
     try:
         invoice = _invoice()

@@ -118,10 +118,11 @@ def suggest() -> Any:
 @public("the shop window")
 def product(product_id: int) -> str:
     """Show a product."""
+    page = pages.product_page(product_id, access.actor().account_id, destination.chosen)
     return render_template(
-        "search/storefront/product.html", transport=pages.GUARANTEE, document_names=pages.DOCUMENT_NAMES,
-        page=pages.product_page(product_id, access.actor().account_id, destination.chosen), promotion_kinds=KINDS,
-        areas=identity.list_areas(),
+        "search/storefront/product.html", transport=pages.GUARANTEE, document_names=pages.DOCUMENT_NAMES, page=page,
+        promotion_kinds=KINDS, areas=identity.list_areas(), exclusions=catalog.RETURN_EXCLUSIONS,
+        exclusion=catalog.exclusion_of(page.detail.product.category_id),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from app.core.db import session
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.core.text import clean, half_width
+from app.inventory import service as inventory
 from app.orders import queries as orders
 from app.orders import service as orders_service
 from dbadapters.errors import Conflict as RunAgain
@@ -132,8 +134,6 @@ def check_method(method: str, slot: str) -> None:
 
 def slots() -> list[str]:
     """Return the pickup slots that may be chosen now: the next three business days."""
-    from datetime import timedelta
-
     today = clock.business_date()
     return [f"{today + timedelta(days=day):%Y-%m-%d} {span}" for day in (1, 2, 3) for span in SLOTS]
 
@@ -185,12 +185,12 @@ def withdraw(actor: Actor, case_id: int) -> None:
     """Take the application back while nothing was decided for good; held units and stock are free again. Raises Conflict."""
     base.own_turn(actor, "consumer")
     case = queries.get_for(actor, case_id)
-    move_back = case.kind == states.EXCHANGE and case.status in (states.SENDING, states.COLLECTING, states.DISPUTED)
+    if case.tracking_no != "-":
+        raise Conflict("case.sent", "商品已寄回，不能撤销；对处理有异议可申请平台介入")
+    exchange = case.kind == states.EXCHANGE
     base.move(case, states.WITHDRAWN, actor, "withdrawn")
-    if move_back:
-        from app.aftersales.service import replacing
-
-        replacing.free(case_id)
+    if exchange:
+        inventory.unallocate(case_id)
 
 
 def send_back(actor: Actor, case_id: int, carrier: str, tracking_no: str) -> None:

@@ -88,8 +88,7 @@ def _carry_out(actor: Actor, case: Case, outcome: str, text: str, amount_fen: in
         else:
             money.compensate(actor, case, amount_fen, "decided", text)
     elif outcome == "exchange" and sent:
-        base.move(case, states.SHIPPING, actor, "decided", text)
-        replacing.hold(case_id, case.new_sku_id, case.quantity)
+        base.move(case, states.SHIPPING, actor, "decided", text)  # the replacement is held since the approval
         return
     else:
         if outcome == "return":

@@ -130,5 +130,3 @@ def refuse_goods(actor: Actor, case_id: int, reason: str, files: Sequence[bytes]
     if case.status != states.CHECKING:
         raise Conflict("case.state", "该售后单不在待质检状态，可能已经处理")
     base.move(case, states.REJECTED, actor, "refused_goods", why, data={"pictures": keys}, refusal=why)
-    if case.kind == states.EXCHANGE:
-        replacing.free(case_id)

@@ -36,9 +36,15 @@ def _required(kind: str) -> str:
     return kind
 
 
+def _exclusion(reason: str) -> str:
+    if reason != "-" and reason not in queries.RETURN_EXCLUSIONS:
+        raise Invalid("category.exclusion", "请选择七天无理由退货的适用情况", field="return_exclusion")
+    return reason
+
+
 def create_category(
     actor: Actor, *, code: str, name: str, parent_id: int = 0, icon: str = "package", sort: int = 0,
-    document_required: str = "-", cold_chain: str = "ambient", is_service: bool = False,
+    document_required: str = "-", cold_chain: str = "ambient", is_service: bool = False, return_exclusion: str = "-",
 ) -> Category:  # fmt: skip
     """Add a category, at most two levels deep. Raises Invalid(`category.*`), Conflict(`category.code_taken`)."""
     actor.require("category.edit")
@@ -48,7 +54,8 @@ def create_category(
         raise Invalid("category.depth", "类目最多两级", field="parent_id")
     category = Category(
         id=new_id(), code=code, name=_name(name), parent_id=parent_id, icon=icon, sort=sort,
-        document_required=_required(document_required), cold_chain=_cold_chain(cold_chain), is_service=int(is_service), product_count=0,
+        document_required=_required(document_required), cold_chain=_cold_chain(cold_chain), is_service=int(is_service),
+        return_exclusion=_exclusion(return_exclusion), product_count=0,
     )  # fmt: skip
     try:
         with session.begin_nested():
@@ -69,17 +76,17 @@ def _cold_chain(word: str) -> str:
 
 def edit_category(
     actor: Actor, category_id: int, *, name: str, sort: int = 0, document_required: str = "-", icon: str = "",
-    cold_chain: str = "ambient", is_service: bool = False,
+    cold_chain: str = "ambient", is_service: bool = False, return_exclusion: str = "-",
 ) -> Category:  # fmt: skip
     """Change a category. Raises NotFound, Invalid(`category.*`)."""
     actor.require("category.edit")
     category = queries.get_category(category_id)
     category.name, category.sort = _name(name), sort
-    category.document_required = _required(document_required)
+    category.document_required, category.return_exclusion = _required(document_required), _exclusion(return_exclusion)
     category.icon = icon or category.icon
     category.cold_chain, category.is_service = _cold_chain(cold_chain), int(is_service)
     forget()
-    detail = {"document": document_required, "cold_chain": cold_chain, "is_service": is_service}
+    detail = {"document": document_required, "cold_chain": cold_chain, "is_service": is_service, "exclusion": return_exclusion}
     audit.record(actor, "category.edited", "category", category_id, detail=detail)
     return category
 

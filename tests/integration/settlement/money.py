@@ -18,6 +18,7 @@ from app.orders import service as orders_service
 from app.orders.models import Trade
 from app.payments import channels, simulator
 from app.payments import service as payments
+from app.promotions.queries import Buyer
 from app.settlement import handlers
 from app.settlement.queries import books
 from app.settlement.service import ledger, payouts, release
@@ -44,7 +45,17 @@ def deliver(limit: int = 2_000) -> int:
 def place(buyer: Actor, address_id: int, picked: list[tuple[int, int]]) -> int:
     """Place at present prices; returns the trade."""
     quote, _, _ = carts.price(picked)
-    wanted = orders_service.Submission(picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False)
+    wanted = orders_service.Submission(picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False, exclusions_confirmed=True)
+    with transaction():
+        return orders_service.place(buyer, wanted)
+
+
+def place_as(buyer: Actor, address_id: int, picked: list[tuple[int, int]]) -> int:
+    """Place as a signed-in buyer, with the best of the coupons held; returns the trade."""
+    quote, _, _ = carts.price(picked, None, Buyer(buyer.account_id))
+    wanted = orders_service.Submission(
+        picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False, exclusions_confirmed=True
+    )
     with transaction():
         return orders_service.place(buyer, wanted)
 
