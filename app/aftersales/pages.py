@@ -22,8 +22,10 @@ Page = Callable[[int, dict[str, str], int], Any]
 
 def files() -> list[bytes]:
     """Return the uploaded pictures; an empty file control counts as none, one more than allowed is read to be refused."""
-    sent = [f for f in request.files.getlist("pictures") if f.filename]
-    return [f.read() for f in sent[: base.MAX_PICTURES + 1]]
+    sent = [f for f in request.files.getlist("pictures") if f.filename][: base.MAX_PICTURES + 1]
+    for file in sent:
+        file.seek(0)  # the door may run a view again after a conflict
+    return [file.read() for file in sent]
 
 
 def number(name: str) -> int:

@@ -127,9 +127,9 @@ def figures(days: int = 30, reply_h: int = 48, merchant_id: int = 0) -> Figures:
 
 
 def expected_fen(line: OrderLine, back: LineBack | None, units: int) -> int:
-    """Return what units of a line would give back now: F(m+k) − F(m), at most what is left of the line."""
+    """Return what units of a line (as many as are left) would give back now: F(m+k) − F(m), at most what is left of the line."""
     gone, given = (back.back_units, back.back_fen) if back is not None else (0, 0)
-    return min(share_of(line.paid_fen, line.quantity, gone, units), line.paid_fen - given)
+    return min(share_of(line.paid_fen, line.quantity, gone, min(units, line.quantity - gone)), line.paid_fen - given)
 
 
 def free_units(line: OrderLine, back: LineBack | None) -> int:

@@ -94,7 +94,9 @@ def _skus(merchant_id: int, products: int) -> list[tuple[int, int]]:
 def _buy(buyer: Actor, address_id: int, picked: list[tuple[int, int]], outcome: str = "paid") -> list[int]:
     """Place and pay; returns the orders."""
     quote, _, _ = carts.price(picked, None, Buyer(buyer.account_id))
-    wanted = service.Submission(picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False)
+    wanted = service.Submission(
+        picked, address_id, quote.quote_hash, quote.total_fen, random_token(), {}, from_cart=False, exclusions_confirmed=True
+    )
     with transaction():
         trade_id = service.place(buyer, wanted)
     with transaction():

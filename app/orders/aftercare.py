@@ -59,13 +59,14 @@ def release_undone(trade_id: int) -> bool:
 def open_case(order_id: int, line_id: int, units: int, *, shipped: bool) -> None:
     """Hold units of a line for a case, and the order's confirmation or shipping with them.
 
-    Raises Conflict(`line.units`) when fewer units are free, Conflict(`order.state`) when the order moved.
+    Raises Conflict(`line.units`) when fewer units are free, Conflict(`order.state`) when the order moved or some of it left already.
     """
     order = session.get_one(Order, order_id)
     values = {"case_count": sql.table_of(Order).c.case_count + 1}
     if shipped and not order.case_count:
         values["confirm_left_s"] = _confirm_left(order)
-    if not cas.change(Order, order_id, where={"status": SENT if shipped else ("paid",)}, values=values):
+    where = {"status": SENT} if shipped else {"status": "paid", "units_out": None}
+    if not cas.change(Order, order_id, where=where, values=values):
         raise Conflict("order.state", "订单状态已变化，请刷新后再试")
     if not shipped:
         cas.change(Order, order_id, where={"hold": "-"}, values={"hold": IN_CASE, "held_at": clock.now()})
@@ -173,7 +174,7 @@ def close_refunded(actor: Actor, order_id: int, reason: str) -> None:
     """End a paid order all of whose units were refunded before shipping; the money is on its way by its cases."""
     order = session.get_one(Order, order_id)
     merchant_id, trade_id = order.merchant_id, order.trade_id
-    cas.move(Order, order_id, from_="paid", to="cancelled", code="order.state", cancel_reason=reason[:60], hold="-")
+    cas.move(Order, order_id, from_="paid", to="cancelled", code="order.state", cancel_reason=reason[:60])
     add_event(order_id, "cancelled", actor, reason)
     events.publish(OrderCancelled(order_id, merchant_id, True, trade_id, 0))
 

@@ -6,14 +6,20 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_buyer import photo
+from tests.e2e.test_buyer import TEA, photo
 
 
 def bought(visit: Any, site: Any, phone: str, tracking: str) -> tuple[Any, Any, str]:
     """A buyer whose order arrived, and its merchant's desk; returns (buyer, merchant, the order's path)."""
     buyer = visit()
     page = buyer.page
-    page.goto(f"/checkout?sku={sku_of(buyer, site)}&qty=2")
+    page.goto(f"/products/{site.product_id}")
+    page.get_by_role("radio", name="250g").check()
+    buyer.press("加入购物车")
+    page.goto("/cart")
+    with page.expect_navigation():
+        page.get_by_role("button", name=f"增加 {TEA}").click()
+    page.get_by_role("link", name="去结算").click()
     buyer.register(phone)
     page.get_by_label("收货人").fill("林小满")
     page.get_by_label("手机号").fill("13812341234")
@@ -31,12 +37,6 @@ def bought(visit: Any, site: Any, phone: str, tracking: str) -> tuple[Any, Any, 
     buyer.goto(path)
     buyer.ask("确认收货", "已收到，确认收货")
     return buyer, merchant, path
-
-
-def sku_of(buyer: Any, site: Any) -> str:
-    """The first variant on the product's page."""
-    buyer.page.goto(f"/products/{site.product_id}")
-    return str(buyer.page.locator("input[name=sku]").first.get_attribute("value"))
 
 
 def applied(buyer: Any, path: str, name: str) -> str:

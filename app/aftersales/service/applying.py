@@ -111,6 +111,8 @@ def _check(wanted: Application, order: Any, line: Any) -> None:
         rules.check(wanted.kind, wanted.reason, facts_of(order, line), base.limits())
     except Conflict as refusal:
         raise Conflict(refusal.code, refusal.message, field="reason") from None
+    if order.status == "paid" and order.units_out is not None:
+        raise Conflict("case.part_sent", "订单已部分发货，请在全部发出后申请", field="reason")
     free = queries.free_units(line, orders.backs_of([order.id]).get(line.id))
     if not 1 <= wanted.quantity <= free:
         raise Conflict("line.units", f"可申请的数量为 {free} 件" if free else "该商品没有可申请售后的数量", field="quantity")
