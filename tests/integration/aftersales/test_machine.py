@@ -54,7 +54,10 @@ class Cases(RuleBasedStateMachine):
         self.travelled.__enter__()
         self.shop = fresh_shop(None, stock=500, price_fen=price)
         self.owner, self.judge, self.officer = cases.owner(self.shop), cases.operator(), money.finance()
-        self.coupon_rule = offers.start("coupon", merchant_id=self.shop.merchant_id, tiers=((300, 101),), per_account=1, quantity=1_000)
+        until = clock.now() + timedelta(days=360)
+        self.coupon_rule = offers.start(
+            "coupon", merchant_id=self.shop.merchant_id, tiers=((300, 101),), per_account=1, quantity=1_000, ends_at=until
+        )
         self.orders: list[tuple[Any, int, int]] = []  # buyer, order, coupon
         self.before = money.platform("refund", "advance", "logistics")
 
