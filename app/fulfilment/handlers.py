@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.core import runtime
 from app.core.actor import SYSTEM
+from app.core.events import in_batches
 from app.delivery import points
 from app.delivery import service as delivery
 from app.fulfilment import promising, service
@@ -20,9 +23,11 @@ def on_parcel_shipped(event: ParcelShipped) -> None:
         service.plan_simulated_scans(event.parcel_id, identity.area_name(order.area_code))
 
 
-def on_order_paid(event: OrderPaid) -> None:
-    """Judge the delivery promise by when the order was paid."""
-    promising.judge(event.order_id)
+@in_batches
+def on_order_paid(paid: Sequence[OrderPaid]) -> None:
+    """Judge the delivery promises of orders by when they were paid; most were in time, which one query tells."""
+    for order_id in orders.paid_past_promise([event.order_id for event in paid]):
+        promising.judge(order_id)
 
 
 def on_order_cancelled(event: OrderCancelled) -> None:

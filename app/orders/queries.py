@@ -208,6 +208,18 @@ def list_late(at: Any, merchant_id: int = 0, cursor: str = "", size: int = 20) -
     return paginate(statement, [Order.id], lambda r: [r[0].id], cursor=cursor, size=size, scalars=False, descending=False)
 
 
+_PAID_LATE = (
+    select(Order.id)
+    .where(Order.id.in_(bindparam("ids", expanding=True)), Order.promised_by.is_not(None), Order.paid_at >= Order.promise_pay_by)
+    .order_by(Order.id)
+)
+
+
+def paid_past_promise(order_ids: Sequence[int]) -> list[int]:
+    """Return those of the orders that were paid too late for what they were promised, in id order; one query. At most 500 ids."""
+    return list(sql.read(_PAID_LATE, {"ids": list(order_ids)}).scalars())
+
+
 def late_unmarked(at: Any, limit: int) -> list[tuple[int, int, Any]]:
     """Return (order, merchant, promised_by) of late orders whose broken promise was not noted yet."""
     late = (Order.promised_by < at, Order.delivered_at.is_(None), Order.promise_missed_at.is_(None))

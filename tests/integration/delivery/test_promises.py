@@ -137,6 +137,7 @@ def test_paid_after_the_cut_off_gets_a_later_promise(db: Any) -> None:
         with transaction():
             db.get_one(Trade, order.trade_id).expires_at = clock.now() + timedelta(hours=1)
         pay(order)
+        assert order_queries.paid_past_promise([order_id, order_id + 1]) == [order_id]
         with transaction():
             assert promising.judge(order_id)
         db.expire_all()
@@ -148,6 +149,7 @@ def test_paid_in_time_keeps_the_promise(db: Any) -> None:
     delivery.promise(shop.merchant_id)
     order = place(shop, *market.make_buyer())
     pay(order)
+    assert order_queries.paid_past_promise([order.id]) == [], "the worker has nothing to judge again"
     with transaction():
         assert not promising.judge(order.id)
 
