@@ -55,8 +55,13 @@ def page_pairs(
     shops: Sequence[Shop], bare: tuple[int, dict[str, int]], pairs: int, seconds: float, folder: Path, into: report.Report, *,
     patient: bool = True,
 ) -> None:  # fmt: skip
-    """Measure every page on every tree, the bare route before each pair; patient: a noisy pair is run once more."""
+    """Measure every page on every tree, the bare route before each pair; patient: a noisy pair is run once more.
+
+    A second without measuring comes first: new processes compile templates and fill their caches once, not for each request.
+    """
     for line in shops[0].pages():
+        for shop in shops:
+            load.wrk(shop.lab.port, shop.pages()[line], 1, CONNECTIONS, folder)
         for number in range(pairs):
             order = list(shops) if number % 2 == 0 else list(reversed(shops))
             taken = _pair(line, order, bare, seconds, folder)
@@ -169,6 +174,9 @@ def whole_round(shop: Shop, each: int, into: report.Report) -> None:
             user.whole_order(shop.products[place], shop.skus[place])
         return number < each
 
+    warm = load.together(shop.users[:BUYERS], lambda user, number: number < 1 and work(user, number), BUYERS)
+    if warm.errors:
+        raise RuntimeError(f"{len(warm.errors)} orders failed before the measurement, first: {warm.errors[0]}")
     shop.lab.drain()
     run = lambda: load.together(shop.users[:BUYERS], work, BUYERS)  # noqa: E731 - a name for one expression
     into.samples.append(_window("whole", shop, ("web", "worker", "db"), run, drained=True))

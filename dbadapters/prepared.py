@@ -1,4 +1,4 @@
-"""Statements that stand at module level, compiled once by SQLAlchemy and handed to the driver without its execution layer (ADR-0011).
+"""Statements that stand at module level, compiled once by SQLAlchemy and handed to the driver without its execution layer (ADR-0012).
 
 SQLAlchemy's dialect writes the text and its types convert every value on the way in and out; what is left out is what it does for each
 execution: execution context, event dispatch, cursor result, row proxies. Errors go through its own handler, so an adapter's error

@@ -1,6 +1,6 @@
 """Rows without the unit of work: the hot paths know every column, so one statement for each table is enough.
 
-Statements that stand at module level are compiled once and handed to the driver (ADR-0009, ADR-0011). The ORM is kept for the back
+Statements that stand at module level are compiled once and handed to the driver (ADR-0009, ADR-0012). The ORM is kept for the back
 office.
 """
 
