@@ -38,6 +38,8 @@ class Site:
     applicant_id: str
     job_id: str
     logins: dict[str, str]
+    to_send: list[int]
+    pickup_code: str
     fresh_login: str
     password: str
 

@@ -18,12 +18,15 @@ from app.core import cache_reset, jobs, runtime
 from app.core.actor import SYSTEM
 from app.core.db import session
 from app.core.tx import transaction
+from app.delivery import points
+from app.fulfilment import service as fulfilment
 from app.identity import service as identity
 from app.identity.models import Account
 from app.inventory import service as inventory
 from app.merchants import service as merchants
 from config.sources import load_settings
 from tests.factories import market
+from tests.factories import orders as paid_orders
 
 PICTURE = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><rect width='8' height='8' fill='#dcebdd'/>"
@@ -57,13 +60,29 @@ def main() -> None:
         "auditor": market.staff("security", "audit_admin"), "sysadmin": market.staff("security", "system_admin"),
         "secadmin": market.staff("security", "security_admin"),
     }  # fmt: skip
+    to_send, pickup_code = _dispatch(logins)
     fresh = _staff_with_initial_password()
     facts = {
         "product_id": str(tea), "waiting_id": str(waiting), "applicant_id": str(applicant), "job_id": str(job), "logins": logins,
-        "fresh_login": fresh, "password": market.PASSWORD,
+        "to_send": to_send, "pickup_code": pickup_code, "fresh_login": fresh, "password": market.PASSWORD,
     }  # fmt: skip
     boot.stop()
     json.dump(facts, sys.stdout)
+
+
+def _dispatch(logins: dict[str, str]) -> tuple[list[int], str]:
+    """Make a shop with two orders to send and one on a pickup point's shelf, its clerks; returns the orders and the code."""
+    shop = market.make_shop(stock=30)
+    with transaction():
+        point_id = points.save(SYSTEM, shop.merchant_id, points.PointInput("社区自提点", "T01", "测试路 2 号", "0000-1", "每天", 9))
+        for role in ("clerk", "pickup_clerk"):
+            login = f"{role.replace('_', '')}-e2e"
+            identity.create_account(SYSTEM, "merchant", login, "店员", password=market.PASSWORD, roles=(role,), merchant_id=shop.merchant_id)
+            logins[{"clerk": "warehouse", "pickup_clerk": "pickup"}[role]] = login
+    to_send = [paid_orders.paid(shop).id for _ in range(2)]
+    waiting = paid_orders.paid(shop, points={shop.merchant_id: point_id})
+    with transaction():
+        return to_send, fulfilment.prepare(SYSTEM, waiting.id)
 
 
 def _product(shop: Any, title: str, sizes: tuple[str, ...], price_fen: int, *, approve: bool = True) -> int:
