@@ -11,7 +11,7 @@ from app.core.domain import Domain
 from app.web import menus
 
 NAMES = (
-    "audit", "identity", "merchants", "catalog", "content", "inventory", "delivery", "promotions", "carts", "orders", "payments",
+    "audit", "risk", "identity", "merchants", "catalog", "content", "inventory", "delivery", "promotions", "carts", "orders", "payments",
     "fulfilment", "aftersales", "reviews", "supervision", "settlement", "messaging", "search", "operations",
 )  # fmt: skip
 

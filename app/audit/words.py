@@ -12,7 +12,7 @@ THINGS = {
     "paper": "单据", "waybill": "电子面单", "wave": "波次", "trip": "车次",
     "statement": "对账单", "settlement": "结算", "voucher": "凭证", "batch": "付款批次",
     "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款", "aftersale": "售后",
-    "order_case": "异常订单", "invoice": "发票", "order_export": "订单导出",
+    "order_case": "异常订单", "invoice": "发票", "order_export": "订单导出", "risk_rule": "风控规则",
     "slip": "银行回单",
 }  # fmt: skip
 VERBS = {

@@ -36,7 +36,8 @@ BUILT_IN_ROLES = (
     RoleSpec("merchant", "pickup_clerk", "自提点店员", ("dashboard.merchant", "pickup.verify")),
     RoleSpec(
         "operator", "operations", "运营岗",
-        ("dashboard.operator", "merchant.view", "order.view", "order.case", "stock.monitor", "content.edit", "payment.view",
+        ("dashboard.operator", "merchant.view", "order.view", "order.case", "risk.view", "risk.edit",
+         "stock.monitor", "content.edit", "payment.view",
          "review.moderate", "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue", "delivery.manage",
          "aftersale.view", "aftersale.arbitrate"),
     ),

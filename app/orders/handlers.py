@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from app.catalog import service as catalog
 from app.core.events import in_batches
-from app.orders import cases, queries
+from app.orders import cases, queries, screening
 from app.orders.events import OrderPaid
 
 
@@ -20,3 +20,4 @@ def on_order_paid(paid: Sequence[OrderPaid]) -> None:
         units[line.product_id] += line.quantity
     catalog.add_sold(units)
     cases.inspect(ids)
+    screening.screen(ids)

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.core.domain import Domain
 from app.core.periodic import Periodic
-from app.orders import addresses, cases, exporting, handlers, merchant, operator, queries, service, storefront
+from app.orders import addresses, cases, exporting, handlers, merchant, operator, queries, screening, service, storefront
 from app.orders import merchant_invoices as _invoices  # noqa: F401 - adds its views to the merchant blueprint
 from app.orders import merchant_parts as _merchant_parts  # noqa: F401 - adds its views to the merchant blueprint
 from app.orders import operator_cases as _cases  # noqa: F401 - adds its views to the operator blueprint
@@ -48,6 +48,7 @@ def _is_first_order(account_id: int) -> bool:
 
 
 def _start() -> None:
+    cases.on_resolved(screening.on_case_resolved)
     promotions.on_first_order_check(_is_first_order)
     figures.declare("me", "orders", storefront.review_figures, 20)
     figures.declare("me.orders", "orders", storefront.order_figures)
