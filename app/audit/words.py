@@ -14,6 +14,7 @@ THINGS = {
     "lot": "批次", "sku": "规格", "stock_case": "库存差异", "abnormal": "异常收款", "aftersale": "售后",
     "order_case": "异常订单", "invoice": "发票", "order_export": "订单导出", "risk_rule": "风控规则",
     "slip": "银行回单",
+    "warehouse": "仓库", "receipt": "收货单", "transfer": "调拨", "count": "盘点", "bundle": "组合商品", "recall": "召回名单",
 }  # fmt: skip
 VERBS = {
     "created": "新建", "added": "新增", "edited": "修改", "removed": "删除", "default": "设为默认", "active": "启用",
@@ -39,6 +40,7 @@ VERBS = {
     "red": "红冲", "wanted": "申请", "export_taken": "下载导出",
     "breached": "冷链超温", "picked": "拣完", "prepared": "备货", "collected": "核销",
     "undone": "撤销核销", "printed": "打印", "reprinted": "补打",
+    "received": "收货", "begun": "开始", "threshold_set": "设置预警", "recall_begun": "发起召回",
     "notice_edit": "修改公告", "notice_publish": "发布公告", "notice_withdraw": "撤回公告",
 }  # fmt: skip
 

@@ -19,7 +19,7 @@ def banner() -> list[str]:
     """Return the lines that tell which account opens which surface."""
     return [
         f"演示口令（除消费者外通用）：{PASSWORD}",
-        f"商城 手机 {CONSUMER_PHONE}（验证码显示在页面上） · 商家 {MERCHANT_LOGIN} · 自提点店员 zitidian",
-        "运营 yunying（运营） shenhe（审核） yunwei（运维） caiwu、fuhe（财务） · 监管 jianguan",
+        f"商城 手机 {CONSUMER_PHONE}（验证码显示在页面上） · 商家 {MERCHANT_LOGIN}（店主） cangguan（仓管） · 自提点店员 zitidian",
+        "运营 yunying（运营） shenhe（审核） yunwei（运维） caiwu、fuhe（财务） cangchu（仓储） · 监管 jianguan",
         "三员 sysadmin（系统） secadmin（安全） auditor（审计）",
     ]

@@ -22,7 +22,7 @@ from app.core.db import release_session, session
 from app.core.errors import Forbidden
 from app.core.ids import new_id
 from app.core.tx import transaction
-from app.demo import aftersales, art, content, delivery, orders, parcels, promotions, region, settlement, wallets
+from app.demo import aftersales, art, content, delivery, orders, parcels, promotions, region, settlement, wallets, warehouse
 from app.demo.accounts import MERCHANT_LOGIN, PASSWORD, STAFF
 from app.demo.goods import Batch, Extra
 from app.identity import queries as identity_queries
@@ -65,6 +65,7 @@ def load() -> str:
     parcels.load()
     with transaction():
         _give_password("merchant", parcels.CLERK)
+    warehouse.load()
     _forget_reads(made)
     replica.current().refresh()  # builds what is missing
     release_session()

@@ -24,6 +24,7 @@ BUILT_IN_ROLES = (
     RoleSpec(
         "merchant", "owner", "店主",
         ("dashboard.merchant", "shop.edit", "product.view", "product.edit", "product.import", "stock.view", "stock.adjust",
+         "stock.work", "stock.approve",
          "merchant_order.view", "merchant_order.manage", "merchant_order.ship", "review.reply", "merchant_promotion.view",
          "merchant_promotion.edit", "funds.view", "funds.manage", "freight.edit", "merchant_aftersale.view", "merchant_aftersale.handle",
          "pickup.manage", "pickup.verify"),
@@ -34,18 +35,19 @@ BUILT_IN_ROLES = (
          "merchant_promotion.view", "merchant_aftersale.view"),
     ),
     RoleSpec("merchant", "pickup_clerk", "自提点店员", ("dashboard.merchant", "pickup.verify")),
+    RoleSpec("merchant", "warehouse", "仓管员", ("dashboard.merchant", "product.view", "stock.view", "stock.work")),
     RoleSpec(
         "operator", "operations", "运营岗",
-        ("dashboard.operator", "merchant.view", "order.view", "order.case", "risk.view", "risk.edit",
-         "stock.monitor", "content.edit", "payment.view",
-         "review.moderate", "job.view", "category.edit", "promotion.view", "promotion.edit", "coupon.issue", "delivery.manage",
-         "aftersale.view", "aftersale.arbitrate"),
+        ("dashboard.operator", "merchant.view", "order.view", "order.case", "risk.view", "risk.edit", "stock.monitor",
+         "warehouse.approve", "content.edit", "payment.view", "review.moderate", "job.view", "category.edit", "promotion.view",
+         "promotion.edit", "coupon.issue", "delivery.manage", "aftersale.view", "aftersale.arbitrate"),
     ),
     RoleSpec(
         "operator", "reviewer", "审核岗",
         ("dashboard.operator", "merchant.view", "merchant.review", "product.audit", "review.moderate", "promotion.view",
          "promotion.approve"),
     ),
+    RoleSpec("operator", "warehouse", "仓储岗", ("dashboard.operator", "stock.monitor", "warehouse.work")),
     RoleSpec("operator", "system", "系统运维岗", ("dashboard.operator", "job.view", "job.retry", "payment.view", "payment.channel")),
     RoleSpec(
         "operator", "finance", "财务岗",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from app.aftersales.events import CaseMoved
-from app.core import runtime
+from app.core import events, runtime
 from app.core.actor import SYSTEM
 from app.core.ids import new_id
 from app.fulfilment.events import PickupPrepared, PickupReminded
 from app.identity import service as identity
 from app.identity.events import SignInCodeIssued
+from app.inventory.events import LotRecalled, StockAlertRaised
 from app.messaging import aftersales, service
 from app.orders import queries as orders
 from app.orders.events import PromiseMissed
@@ -48,3 +49,19 @@ def _to_receiver(order_id: int, text: str, key: str) -> None:
 def on_case_moved(event: CaseMoved) -> None:
     """Tell whose turn it is in an after-sale case."""
     aftersales.tell(event)
+
+
+def on_stock_alert_raised(event: StockAlertRaised) -> None:
+    """Tell the shop's contact that stock is low or lots come near their expiry; once for each batch of warnings."""
+    service.tell_merchant(event.merchant_id, _alert_words(event.low, event.expiring), f"stock:{event.alert_id}")
+
+
+def on_lot_recalled(event: LotRecalled) -> None:
+    """Tell the buyers of a recalled lot; what does not fit into one transaction follows with the next job."""
+    if service.tell_recall(event.recall_id):
+        events.publish(event)
+
+
+def _alert_words(low: int, expiring: int) -> str:
+    parts = [f"{low} 个规格低于安全库存" if low else "", f"{expiring} 个批次临期" if expiring else ""]
+    return "，".join(part for part in parts if part) + "，请到商家中心“库存预警”处理。"

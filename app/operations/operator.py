@@ -15,7 +15,7 @@ from app.merchants import queries as merchants
 from app.operations import queries, words
 from app.orders import queries as orders
 from app.orders import searching, states
-from app.web import access
+from app.web import access, figures
 from app.web.figures import Figure
 from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
@@ -61,7 +61,7 @@ def _figures(actor: Actor) -> list[tuple[str, list[Figure]]]:
             Figure("排队任务", jobs_by[jobs.QUEUED], "/operator/jobs?status=queued", "个"),
             Figure("执行中任务", jobs_by[jobs.RUNNING], "/operator/jobs?status=running", "个"),
         ]
-    return [("待办", review + trade), ("后台任务", system)]
+    return [("待办", review + trade), ("仓储", figures.show("operator", actor)), ("后台任务", system)]
 
 
 @bp.get("/jobs")

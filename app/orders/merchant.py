@@ -12,7 +12,7 @@ from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.delivery import queries as delivery
 from app.identity import queries as identity
-from app.orders import bundling, cases, desk, queries, searching, service
+from app.orders import bundling, cases, desk, queries, recall_pages, searching, service
 from app.promotions import queries as promotions
 from app.web import access
 from app.web.figures import Figure
@@ -20,6 +20,7 @@ from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
 
 bp = surface_blueprint("merchant", "orders")
+recall_pages.bind(bp, "/merchant", "merchant_order.view", "stock.approve")
 
 
 def figures_of(actor: Actor) -> list[Figure]:

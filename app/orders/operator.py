@@ -11,13 +11,14 @@ from app.core import clock
 from app.core.errors import Conflict, Invalid
 from app.core.tx import transaction
 from app.identity import queries as identity
-from app.orders import cases, desk, holds, queries, searching, service, states
+from app.orders import cases, desk, holds, queries, recall_pages, searching, service, states
 from app.promotions import queries as promotions
 from app.web import access
 from app.web.flash import flash
 from app.web.surfaces import needs, surface_blueprint
 
 bp = surface_blueprint("operator", "orders")
+recall_pages.bind(bp, "/operator", "order.view", "warehouse.approve")
 
 
 @bp.get("/orders")

@@ -6,12 +6,13 @@ import json
 import sys
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from stdnum.cn import uscc
 
 from app import boot
 from app.catalog import queries as catalog_queries
 from app.catalog import service as catalog
+from app.catalog.models import Sku
 from app.cli import prepare_schema
 from app.content import service as content
 from app.core import cache_reset, jobs, runtime
@@ -23,6 +24,7 @@ from app.fulfilment import service as fulfilment
 from app.identity import service as identity
 from app.identity.models import Account
 from app.inventory import service as inventory
+from app.inventory.service import lots, warehouses
 from app.merchants import service as merchants
 from config.sources import load_settings
 from tests.factories import market
@@ -60,7 +62,11 @@ def main() -> None:
         "auditor": market.staff("security", "audit_admin"), "sysadmin": market.staff("security", "system_admin"),
         "secadmin": market.staff("security", "security_admin"),
     }  # fmt: skip
+<<<<<<< HEAD
     to_send, pickup_code = _dispatch(logins)
+=======
+    logins["keeper"] = _keeper(shop)
+>>>>>>> 4692a59 (Receive, transfer and count stock in warehouses of several levels, with bundles, warnings and recall)
     fresh = _staff_with_initial_password()
     facts = {
         "product_id": str(tea), "waiting_id": str(waiting), "applicant_id": str(applicant), "job_id": str(job), "logins": logins,
@@ -117,6 +123,20 @@ def _applicant() -> int:
         )  # fmt: skip
         session.flush()
         return merchant.id
+
+
+def _keeper(shop: Any) -> str:
+    """Make the shop's warehouse clerk, a platform warehouse and a product kept by lots."""
+    login = "keeper1"
+    with transaction():
+        identity.create_account(
+            SYSTEM, "merchant", login, "马仓管", password=market.PASSWORD, roles=("warehouse",), merchant_id=shop.merchant_id
+        )
+        warehouses.create(SYSTEM, warehouses.WarehouseInput("HUB", "区域中心仓", "central", "T01", priority=200))
+        lots.keep_by_lots(SYSTEM, shop.sku_ids[0], shelf_days=180, min_remaining_days=10)
+        session.execute(update(Sku).where(Sku.id == shop.sku_ids[0]).values(barcode="6901234567892"))
+        session.execute(update(Sku).where(Sku.id == shop.sku_ids[1]).values(barcode="6901234567908"))
+    return login
 
 
 def _staff_with_initial_password() -> str:

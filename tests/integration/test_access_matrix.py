@@ -28,7 +28,10 @@ from app.fulfilment.models import Parcel, Wave, Waybill
 from app.identity import service as identity
 from app.identity.queries import find_by_login
 from app.identity.roles import BUILT_IN_ROLES
-from app.inventory.models import Stock
+from app.inventory import service as inventory
+from app.inventory.models import Count, Lot, LotStock, Recall, Receipt, Stock, Transfer, Warehouse
+from app.inventory.service import counts, lots, recalls, receipts, transfers
+from app.inventory.service.lot_rows import Cause
 from app.orders import invoices
 from app.orders import queries as orders
 from app.orders import service as orders_service
@@ -61,6 +64,15 @@ FORMS: dict[str, dict[str, Any]] = {
         "name": "点", "area_code": "T01", "street": "路", "phone": "1", "hours": "天", "capacity": "1", "keep_days": "1",
     },
     "merchant_inventory.change": {"delta": "5", "cause": "77"},
+    "merchant_inventory.stock_quarantine": {"units": "1", "reason": "破损", "cause": "78", "kind": "damage"},
+    "merchant_inventory.stock_keeping": {"safety_stock": "5"},
+    "merchant_inventory.lot_block": {"reason": "抽检"}, "merchant_inventory.lot_reopen": {"reason": "合格"},
+    "merchant_inventory.lot_recall": {"reason": "召回"},
+    "merchant_inventory.quarantine_restore": {"units": "1", "reason": "合格", "cause": "79"},
+    "merchant_inventory.quarantine_scrap": {"units": "1", "reason": "报废", "cause": "80"},
+    "merchant_inventory.receipt_receive": {"line_id": "1", "units": "1", "cause": "81"},
+    "merchant_inventory.count_enter": {"units_1": "1"}, "merchant_inventory.count_return": {"reason": "重盘"},
+    "merchant_inventory.warehouse_edit": {"code": "W9", "name": "仓", "kind": "merchant", "area_code": "T01"},
     "merchant_orders.note": {"note": "看到了"},
     "merchant_orders.raise_case": {"kind": "other", "reason": "异常"},
     "merchant_orders.propose_address": {"receiver": "李四", "phone": "13812341234", "street": "幸福路 88 号", "reason": "补充"},
@@ -68,6 +80,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 FILES = {
     "merchant_orders.export_file", "merchant_orders.invoice_file", "merchant_aftersales.picture", "merchant_catalog.import_result",
+    "merchant_inventory.stock_export",
     "merchant_settlement.statement_xlsx", "merchant_settlement.statement_pdf",
 }  # fmt: skip
 CONSOLES = ("merchant", "operator", "government", "security")
@@ -149,14 +162,37 @@ def owned(db: Any, shop: market.Shop) -> dict[str, int]:
         title = invoices.row_for(order_id, 1, shop.merchant_id, invoices.checked("personal", "李四"))
         db.add_all([export, Invoice(**title)])
         rule = promotions_service.draft(SYSTEM, promotions.spec(merchant_id=shop.merchant_id))
+    return owned_goods(db, shop) | {
+        "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
+        "review_id": review.id, "stock_id": stock_id, "rule_id": rule.id, "payout_id": payout.id, "statement_id": statement.id,
+        "template_id": template.id, "promise_id": promise.id, "goods_id": goods_id, "case_id": case_id,
+        "export_id": export.id, "invoice_id": title["id"], "point_id": point_id, "parcel_id": parcel_id, "pickup_id": pickup_id,
+        "waybill_id": waybill_id, "wave_id": wave_id,
+    }  # fmt: skip
+
+
+def owned_goods(db: Any, shop: market.Shop) -> dict[str, int]:
+    """One paper of every kind in the shop's warehouse, a lot with a unit aside, a transfer to a second warehouse."""
+    sku = shop.sku_ids[1]
+    with transaction():
+        lots.keep_by_lots(SYSTEM, sku)
+        place = inventory.warehouse_of(shop.merchant_id)
+        second = Warehouse(id=new_id(), merchant_id=shop.merchant_id, code=f"S{sku}", name="二仓", kind="merchant", area_code="T01")
+        db.add(second)
+        db.flush()
+        stock_id = inventory.ensure_stock([sku], shop.merchant_id)[sku]
+        lot = lots.open_lot(SYSTEM, sku, "L1")
+        lots.receive_into(SYSTEM, stock_id, lot, 3, cause=Cause("receive", "test", new_id()))
+        lots.quarantine(SYSTEM, stock_id, lot.id, 1, "待检", cause_id=new_id())
+        note = receipts.create(SYSTEM, place.id, [(sku, 5)])
+        sheet = counts.begin(SYSTEM, place.id, [sku])
+        move = transfers.request(SYSTEM, place.id, second.id, [(sku, 1, lot.id)])
+        called = lots.open_lot(SYSTEM, sku, "L2").id
+        recall = recalls.recall(SYSTEM, called, "标签错误")
+        row_id = db.scalar(select(LotStock.id).where(LotStock.stock_id == stock_id, LotStock.lot_id == lot.id))
         return {
-            "product_id": shop.product_id, "document_id": document.id, "tag_id": tag.id, "run_id": run.id, "order_id": order_id,
-            "review_id": review.id, "stock_id": stock_id, "rule_id": rule.id, "payout_id": payout.id, "statement_id": statement.id,
-            "export_id": export.id, "invoice_id": title["id"],
-            "template_id": template.id, "promise_id": promise.id, "goods_id": goods_id,
-            "case_id": case_id,
-            "point_id": point_id, "parcel_id": parcel_id, "pickup_id": pickup_id,
-            "waybill_id": waybill_id, "wave_id": wave_id,
+            "lot_id": lot.id, "row_id": row_id, "receipt_id": note.id, "count_id": sheet.id, "transfer_id": move.id,
+            "warehouse_id": second.id, "sku_id": shop.sku_ids[0], "recall_id": recall.id,
         }  # fmt: skip
 
 
@@ -225,6 +261,8 @@ def state(db: Any, ids: dict[str, int]) -> dict[str, Any]:
     models |= {"point_id": PickupPoint, "parcel_id": Parcel, "pickup_id": Pickup, "export_id": OrderExport, "invoice_id": Invoice}
     models |= {"waybill_id": Waybill, "wave_id": Wave}
     models |= {"review_id": Review, "stock_id": Stock, "rule_id": PromotionRule, "payout_id": Payout, "statement_id": Statement}
+    models |= {"lot_id": Lot, "row_id": LotStock, "receipt_id": Receipt, "count_id": Count, "transfer_id": Transfer}
+    models |= {"warehouse_id": Warehouse, "recall_id": Recall}
     rows = {name: db.get_one(model, ids[name]) for name, model in models.items()}
     return {name: {c.key: getattr(row, c.key) for c in type(row).__mapper__.column_attrs} for name, row in rows.items()}
 

@@ -16,9 +16,10 @@ from app.core.errors import AppError
 from app.core.ids import new_id
 from app.core.tx import retry_conflicts, transaction
 from app.inventory import service
-from app.inventory.service import lots, quota
+from app.inventory.service import counts, lots, quota, receipts, transfers
 from app.inventory.service.lot_rows import Cause
 from tests.factories import market
+from tests.integration.inventory import test_papers as papers
 from tests.integration.inventory import yard
 
 
@@ -125,3 +126,80 @@ def test_an_activity_and_buyers_want_the_last_units(db: Any) -> None:
         sold = at_once(*[lambda: quota.sell("flash", 1, [(new_id(), new_id(), sku, 1)], end)] * 5)
         assert sorted(sold) == ["ok"] * 3 + ["stock.quota"] * 2
         yard.proven()
+
+
+def test_a_transfer_is_shipped_and_received_once(db: Any) -> None:
+    shop = market.make_shop(stock=5)
+    sku, place = shop.sku_ids[0], papers.own(shop)
+    there = papers.central()
+    with transaction():
+        move = transfers.request(yard.owner(shop), place, there, [(sku, 4, 0)]).id
+    assert sorted(at_once(*[lambda: transfers.ship(yard.owner(shop), move)] * 3)) == ["ok", "transfer.state", "transfer.state"]
+    assert transfers.in_transit([sku]) == {sku: 4}
+    assert sorted(at_once(*[lambda: transfers.receive(papers.KEEPER, move, {})] * 3)) == ["ok", "transfer.state", "transfer.state"]
+    assert yard.free(sku) == 5
+    yard.proven()
+
+
+def test_a_count_against_sales(db: Any) -> None:
+    """One unit is missing; two parcels leave and two buyers order while the difference is entered and booked."""
+    shop = market.make_shop(stock=10)
+    sku, place = shop.sku_ids[0], papers.own(shop)
+    parcels = [yard.order((sku, 2))[0] for _ in range(2)]
+    clerk, boss, end = yard.owner(shop, 11), yard.owner(shop, 12), clock.now() + timedelta(minutes=9)
+    with transaction():
+        sheet = counts.begin(clerk, place, [sku]).id
+        line = counts.lines_of(sheet)[0].id
+    gone: list[int] = []
+
+    def send(order_id: int) -> None:
+        service.ship(order_id)
+
+    def enter() -> None:
+        """The clerk sees what the book says less one, whatever has been sent by then."""
+        seen = yard.on_hand_now(sku)
+        counts.enter(clerk, sheet, line, seen - 1)
+        gone[:] = [seen]
+
+    answers = at_once(lambda: send(parcels[0]), enter, lambda: send(parcels[1]))
+    assert answers == ["ok"] * 3
+    assert gone
+    with transaction():
+        counts.submit(clerk, sheet)
+    shift = counts.lines_of(sheet)[0].counted - counts.lines_of(sheet)[0].book
+    buyers = [lambda: service.reserve([(new_id(), new_id(), sku, 2)], end)] * 2
+    answers = at_once(buyers[0], lambda: counts.approve(boss, sheet), buyers[1])
+    assert answers == ["ok"] * 3
+    columns = yard.columns(sku)
+    assert (columns["on_hand"], columns["reserved"], columns["allocated"]) == (6 + shift, 4, 0)
+    yard.proven()
+
+
+def test_two_reviewers_book_a_count_once(db: Any) -> None:
+    shop = market.make_shop(stock=10)
+    sku, place = shop.sku_ids[0], papers.own(shop)
+    with transaction():
+        sheet = counts.begin(yard.owner(shop, 11), place, [sku]).id
+        counts.enter(yard.owner(shop, 11), sheet, counts.lines_of(sheet)[0].id, 8)
+        counts.submit(yard.owner(shop, 11), sheet)
+    answers = at_once(*[lambda i=i: counts.approve(yard.owner(shop, i), sheet) for i in (12, 13, 14)])
+    assert sorted(answers) == ["count.state", "count.state", "ok"]
+    assert yard.columns(sku)["on_hand"] == 8
+    yard.proven()
+
+
+def test_two_clerks_receive_the_last_announced_units(db: Any) -> None:
+    """Both scan the same pallet with papers of their own: the second is over and needs a reason; a double click is nothing."""
+    shop = market.make_shop(stock=0)
+    note, (line,) = papers.note_for(shop, (shop.sku_ids[0], 5))
+    same = new_id()
+
+    def scan(cause_id: int) -> Callable[[], Any]:
+        arrival = receipts.Arrival(5)
+        return lambda: receipts.receive(yard.owner(shop), note, line, arrival, cause_id=cause_id)
+
+    answers = at_once(scan(same), scan(new_id()), scan(same))
+    assert sorted(answers) in (["ok", "ok", "stock.reason"], ["ok", "stock.reason", "stock.reason"])
+    assert yard.free(shop.sku_ids[0]) == 5
+    assert receipts.lines_of(note)[0].received == 5
+    yard.proven()

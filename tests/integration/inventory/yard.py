@@ -95,6 +95,11 @@ def proven() -> None:
     assert verify.verify() == []
 
 
+def on_hand_now(sku_id: int) -> int:
+    """What the book says inside the present transaction."""
+    return int(session.scalar(select(Stock.on_hand).where(Stock.sku_id == sku_id).order_by(Stock.id).limit(1)) or 0)
+
+
 def row_id(stock_id: int, lot_id: int) -> int:
     """The LotStock row of a lot."""
     return session.scalars(select(LotStock.id).where(LotStock.stock_id == stock_id, LotStock.lot_id == lot_id)).one()
@@ -106,4 +111,4 @@ def columns(sku_id: int) -> dict[str, Any]:
     return {name: getattr(stock, name) for name in ("on_hand", "allocated", "reserved", "quota_held")}
 
 
-__all__ = ["SYSTEM", "columns", "day", "free", "lot_units", "order", "owner", "proven", "receive", "row_id", "stock_of", "tracked_shop"]
+__all__ = ["SYSTEM", "Actor", "columns", "day", "free", "lot_units", "order", "owner", "proven", "receive", "row_id", "stock_of", "tracked_shop"]
