@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import bindparam, case, func, or_, select
 
-from app.catalog.models import Product, Sku
+from app.catalog.models import Sku
 from app.core import sql
 from app.core.actor import Actor
 from app.core.db import session
 from app.core.errors import NotFound
 from app.core.jobs import Job
-from app.core.paging import Page, paginate
 from app.inventory.models import Component, Movement, Reservation, ServiceArea, Stock, Warehouse
 
 AUDIT_JOB = "inventory.audit_columns"
@@ -148,32 +146,6 @@ def allocated_of(order_ids: Collection[int]) -> dict[int, int]:
         select(r.line_id, func.sum(r.quantity)).where(r.order_id.in_(list(order_ids)), r.state == "consumed").group_by(r.line_id)
     )
     return {line_id: int(units or 0) for line_id, units in rows}
-
-
-def list_stock(actor: Actor, cursor: str = "", size: int = 30) -> Page[Any]:
-    """Return (stock, product title, option key, safety stock): a merchant's own rows, all for operators."""
-    statement = (
-        select(Stock, Product.title, Sku.option_key, Sku.safety_stock)
-        .join(Sku, Sku.id == Stock.sku_id)
-        .join(Product, Product.id == Sku.product_id)
-    )
-    if actor.realm == "merchant":
-        statement = statement.where(Stock.merchant_id == actor.merchant_id)
-    return paginate(statement, [Stock.id], lambda r: [r[0].id], cursor=cursor, size=size, scalars=False)
-
-
-def list_short(limit: int = 50) -> list[Any]:
-    """Return (stock, title, option key, safety stock) of rows at or below their safety stock."""
-    free = Stock.on_hand - Stock.allocated - Stock.reserved - Stock.quota_held
-    statement = (
-        select(Stock, Product.title, Sku.option_key, Sku.safety_stock)
-        .join(Sku, Sku.id == Stock.sku_id)
-        .join(Product, Product.id == Sku.product_id)
-        .where(Sku.safety_stock > 0, free <= Sku.safety_stock)
-        .order_by(Stock.id)
-        .limit(limit)
-    )
-    return list(session.execute(statement).all())
 
 
 @dataclass(frozen=True)

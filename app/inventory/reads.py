@@ -94,12 +94,6 @@ def export_rows(actor: Actor, after: int, size: int = 1_000) -> list[Any]:
     return list(session.execute(statement.order_by(Stock.id).limit(size)))
 
 
-def low_page(actor: Actor, cursor: str = "") -> Page[Any]:
-    """Return stock at or below its threshold, as `stock_page`."""
-    statement = _stock_rows(actor).where(alerts.THRESHOLD > 0, alerts.FREE <= alerts.THRESHOLD, Stock.tracking != "bundle")
-    return paginate(statement, [Stock.id], lambda r: [r[0].id], cursor=cursor, size=SIZE, scalars=False)
-
-
 def ledger(stock: Stock, cursor: str = "", size: int = 50) -> Page[tuple[Movement, int]]:
     """Return (movement, units on hand after it), newest first; two queries, whatever the page."""
     balance = stock.on_hand

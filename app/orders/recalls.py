@@ -83,7 +83,7 @@ def export_rows(actor: Actor, recall_id: int) -> list[tuple[str, ...]]:
     """
     recall = recalls.get_for(actor, recall_id)
     clear = actor.realm == "merchant"
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for buyer in buyers(recall_id):
         receiver = queries.receiver_of(queries.get_for(SYSTEM, buyer.order_id))
         name, phone = (receiver.name, receiver.phone) if clear else (buyer.receiver_mask, mask_phone(receiver.phone))

@@ -210,16 +210,21 @@ def undo_delivery(order_id: int) -> bool:
 
 
 def mark_shipped(actor: Actor, order_id: int) -> None:
-    """Move a paid order without a hold to shipped; its units leave the house. Raises Conflict(`order.not_shippable`)."""
-    merchant_id = queries.get_for(actor, order_id).merchant_id
-    at = clock.now()
+    """Move a paid order without a hold to shipped; its units leave the house, of lots that are good on the promised day.
+
+    Raises Conflict(`order.not_shippable`), LotShort(`stock.lot_short`) from inventory.
+    """
+    order = queries.get_for(actor, order_id)
+    merchant_id, at = order.merchant_id, clock.now()
+    # A promise already broken says nothing about the day of arrival.
+    arrives_on = clock.business_date(order.promised_by) if order.promised_by is not None and order.promised_by > at else None
     if not cas.change(
         Order, order_id, where={"status": "paid", "hold": "-"}, values={"status": "shipped", "shipped_at": at}
     ):
         raise Conflict("order.not_shippable", "订单不在待发货状态，或被暂停发货，请刷新查看")
     add_event(order_id, "shipped", actor)
     events.publish(OrderShipped(order_id, merchant_id, clock.microseconds(at)))
-    inventory.ship(order_id)
+    inventory.ship(order_id, arrives_on=arrives_on)
 
 
 def mark_delivered(order_id: int) -> None:

@@ -56,7 +56,8 @@ def _mark(sku_id: int) -> None:
     c = table.c
     for stock_id in session.scalars(select(c.id).where(c.sku_id == sku_id).order_by(c.id)).all():
         empty = (c.on_hand == 0, c.allocated == 0, c.reserved == 0, c.quota_held == 0)
-        if session.execute(update(table).where(c.id == stock_id, *empty).values(tracking="bundle")).rowcount != 1:
+        marked = update(table).where(c.id == stock_id, *empty).values(tracking="bundle")
+        if sql.change(marked, {}) != 1:
             raise Conflict("bundle.stock", "该商品还有自己的库存或未完成的订单，请先清空再设为组合")
     session.expire_all()
 

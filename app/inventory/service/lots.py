@@ -62,9 +62,9 @@ def keep_by_lots(actor: Actor, sku_id: int, *, shelf_days: int = 0, min_remainin
     opening = opening_lot(merchant_id, sku_id) if stock_ids else 0
     table = sql.table_of(Stock)
     for stock_id in stock_ids:
-        fresh = session.execute(update(table).where(table.c.id == stock_id, table.c.tracking == "none").values(tracking="lot"))
+        fresh = sql.change(update(table).where(table.c.id == stock_id, table.c.tracking == "none").values(tracking="lot"), {})
         units = session.scalar(select(table.c.on_hand).where(table.c.id == stock_id)) or 0
-        if fresh.rowcount == 1 and units:  # the row is locked now: nobody moves units meanwhile
+        if fresh == 1 and units:  # the row is locked now: nobody moves units meanwhile
             cause = Cause("receive", "tracking", item.id, account_id=actor.account_id, note="启用批次管理")
             lot_rows.change(lot_rows.row_of(stock_id, opening), stock_id, opening, cause, on_hand=units)
     for lot in session.scalars(select(Lot).where(Lot.sku_id == sku_id, Lot.expires_on < FOREVER)):

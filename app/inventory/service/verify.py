@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, literal, or_, select
 
 from app.audit import service as audit
 from app.core import cas, clock
@@ -88,7 +88,7 @@ def _sum(key: Any, column: Any, *where: Any) -> Any:
 def _unequal(column: Any, sums: Any, wanted: int | None = None) -> Select[Any]:
     """Return rows whose column (or, instead, a fixed figure) is not the sum."""
     total = func.coalesce(sums.c.total, 0)
-    left = column if wanted is None else wanted
+    left: Any = column if wanted is None else literal(wanted)
     return select(Stock.id, column, total).outerjoin(sums, sums.c.stock_id == Stock.id).where(left != total)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from python_calamine import CalamineWorkbook
 
 from app.catalog.models import Sku
+from app.core import clock
 from app.core.actor import SYSTEM
 from app.core.ids import new_id
 from app.core.tx import transaction
@@ -19,6 +21,8 @@ from app.inventory.models import Count, LotStock, Recall, Receipt, Stock, Transf
 from app.inventory.service import counts, lots, quota, transfers, verify
 from app.messaging import handlers as messaging
 from app.messaging.models import ShortMessage
+from app.orders import service as orders
+from app.orders.models import Order
 from tests.clients import Browser
 from tests.factories import market
 from tests.integration.inventory import test_papers as papers
@@ -209,6 +213,25 @@ def test_a_recall_reaches_the_buyers_once(app: Any, db: Any) -> None:
     operator = sign_in(app, market.staff("operator", "operations"), "/operator")
     assert text_of(operator.get(f"/operator/recalls/{recall_id}")).count("李四") == 0
     assert "13812341234" not in str(sheet_of(fetch(operator, f"/operator/recalls/{recall_id}/export")))
+    yard.proven()
+
+
+@pytest.mark.parametrize(("days", "leaves"), [(1, True), (9, False), (-1, True)])
+def test_the_promised_day_of_an_order_chooses_its_lot(db: Any, days: int, leaves: bool) -> None:
+    """A lot good until day 6 may leave for day 1 and not for day 9; a broken promise counts as none."""
+    shop, sku, stock = yard.tracked_shop()
+    yard.receive(shop, stock, "L1", 5, 6)
+    order_id = owned_order(shop)
+    with transaction():
+        db.get_one(Order, order_id).promised_by = clock.now() + timedelta(days=days)
+    try:
+        with transaction():
+            orders.mark_shipped(SYSTEM, order_id)
+    except service.LotShort:
+        assert not leaves
+    else:
+        assert leaves
+    assert yard.columns(sku)["on_hand"] == (4 if leaves else 5)
     yard.proven()
 
 

@@ -32,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     ("words", "says"),
     [
         ("db check", "检查通过"), ("search rebuild", "indexed products: 0"), ("search refresh", "applied products: 0"),
-        ("audit verify", ""), ("settings show", "environment"),
+        ("audit verify", ""), ("inventory verify", "核对一致"), ("settings show", "environment"),
     ],
 )  # fmt: skip
 def test_it_works_on_a_fresh_database(run: Run, words: str, says: str) -> None:
