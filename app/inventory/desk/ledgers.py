@@ -103,7 +103,7 @@ def stock_export(desk: Desk) -> Any:
     """Send the stock as a spreadsheet, written row by row so that memory does not grow with it."""
     actor = access.actor()
     with tempfile.TemporaryDirectory(prefix="stock-") as folder:
-        path = Path(folder) / "stock.xlsx"
+        path = Path(folder).joinpath("stock.xlsx")
         _write(actor, path)
         body = io.BytesIO(path.read_bytes())  # compressed: some 40 bytes a row
     response = send_file(body, mimetype=XLSX)
