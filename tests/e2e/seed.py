@@ -62,11 +62,8 @@ def main() -> None:
         "auditor": market.staff("security", "audit_admin"), "sysadmin": market.staff("security", "system_admin"),
         "secadmin": market.staff("security", "security_admin"),
     }  # fmt: skip
-<<<<<<< HEAD
     to_send, pickup_code = _dispatch(logins)
-=======
     logins["keeper"] = _keeper(shop)
->>>>>>> 4692a59 (Receive, transfer and count stock in warehouses of several levels, with bundles, warnings and recall)
     fresh = _staff_with_initial_password()
     facts = {
         "product_id": str(tea), "waiting_id": str(waiting), "applicant_id": str(applicant), "job_id": str(job), "logins": logins,
