@@ -104,7 +104,7 @@ def ship(visit: Any, site: Any, order_path: str, scripts: bool, name: str) -> No
     merchant.seen()
     merchant.page.get_by_label("快递单号").fill({"on": "SF123456789011", "off": "SF123456789012", "elder": "SF123456789013"}[name])
     merchant.press("确认发货")
-    merchant.page.wait_for_url(f"**/merchant{order_path}")
+    merchant.page.wait_for_url("**/merchant/parcels/*")
     merchant.seen(f"{name}-shipped")
 
 
