@@ -53,7 +53,7 @@ def find_sku(merchant_id: int, text: str, *, field: str = "code") -> int:
     code = half_width(clean(text))[:64]
     if code:
         by_barcode = session.scalars(
-            select(Sku.id).where(Sku.merchant_id == merchant_id, Sku.barcode == code, Sku.is_active.is_(True)).limit(2)
+            select(Sku.id).where(Sku.merchant_id == merchant_id, Sku.barcode == code, Sku.is_active == True).limit(2)  # noqa: E712 - SQL, not Python
         ).all()
         if len(by_barcode) > 1:
             raise Invalid("sku.ambiguous", f"条码 {code} 对应多个规格，请改填规格编码", field=field)

@@ -212,6 +212,12 @@ def test_config_reference_is_current() -> None:
     assert reference.TARGET.read_text(encoding="utf-8") == reference.render(), "run `make reference`"
 
 
+def test_truth_is_compared_as_every_engine_can() -> None:
+    """`IS TRUE` is not portable to Dameng; its dialect refuses it, here it is found before a statement runs."""
+    found = [f"{name_of(p)}: {line}" for p in outside() for line in p.read_text().splitlines() if re.search(r"\.is_(not)?\((True|False)\)", line)]
+    assert not found, found
+
+
 def test_sql_is_never_built_from_text() -> None:
     """`text()` and `execute()` get constants: no f-string, no %, no format, no concatenation."""
     found = []

@@ -311,7 +311,7 @@ def test_releasing_a_case_lets_the_order_go_on(db: Any) -> None:
     with transaction():
         service.mark_shipped(SYSTEM, order.id)
     assert "已与买家核实" not in str([event.note for event in queries.timeline(order.id, internal=False)])
-    audited = db.scalars(select(AuditEvent.action).where(AuditEvent.object_type == "order_case", AuditEvent.object_id == str(case_id)))
+    audited = db.scalars(select(AuditEvent.action).where(AuditEvent.object_type == "order_case", AuditEvent.object_id == str(case_id)).order_by(AuditEvent.id))
     assert list(audited) == ["order_case.raised", "order_case.taken", "order_case.resolved"]
 
 
