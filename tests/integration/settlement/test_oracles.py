@@ -39,7 +39,7 @@ def _set(model: Any, **values: Any) -> Callable[[dict[str, int]], None]:
     return tamper
 
 
-def _twice_shipped(scene: dict[str, int]) -> None:
+def _paid_twice(scene: dict[str, int]) -> None:
     session.add_all([OrderEvent(**event_row(scene["Order"], "paid", SYSTEM))])
 
 
@@ -57,7 +57,7 @@ TAMPERINGS = {
     "notice never applied": ("receipts", _set(ChannelNotice, state="received")),
     "units": ("stock", _set(Stock, on_hand=Stock.on_hand + 1)),
     "held units": ("stock", _set(Reservation, quantity=Reservation.quantity + 1)),
-    "timeline": ("timelines", _twice_shipped),
+    "timeline": ("timelines", _paid_twice),
     "case count": ("aftersales", _set(Order, case_count=1)),
     "coupon count": ("promotions", _set(PromotionRule, used_count=PromotionRule.used_count + 1)),
     "merchant's net": ("merchants", _set(OrderSplit, net_fen=OrderSplit.net_fen - 1)),
